@@ -1,0 +1,180 @@
+"""Compiled loops over tasks: priced arcs, cheapest paths, and what a path uses.
+
+`Tables` are those of an instance; `Prices` say what each unit of time and of each resource costs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from optkit.exact.layered_kernels import cost_to_go, follow, paths_within
+
+_SLACK = 1e-9  # that of the evaluator
+
+
+@njit(cache=True)
+def fill_unit(t, k, unit):  # type: ignore[no-untyped-def]
+    """Seconds that one bit of task k takes between locations, into unit [A, A]."""
+    up, back, wire = t.up_s_per_bit, t.back_s_per_bit, t.wire_s_per_bit
+    servers = wire.shape[0]
+    unit[0, 0] = 0.0
+    for n in range(servers):
+        unit[0, n + 1] = up[k, n]
+        unit[n + 1, 0] = back[k, n]
+        for other in range(servers):
+            unit[n + 1, other + 1] = wire[n, other]
+
+
+@njit(cache=True)
+def fill_joules(t, literal, k, m, unit, drawn):  # type: ignore[no-untyped-def]
+    """Energy that block m of task k draws from its device between locations, into drawn [A, A]."""
+    i = t.model[k]
+    d = t.device[k]
+    scale = t.scale[k]
+    locations = drawn.shape[1]
+    for b in range(locations):
+        node = t.measured_j[i, m, b]
+        if b == 0:
+            node += t.cycles_powered[i, m] * t.joule_per_cycle[d]
+        for a in range(locations):
+            total = node + t.arc_j[i, m, a, b]
+            if b > 0 and t.arc_powered[i, m] and (a == 0 or literal):
+                per_bit = unit[a, b] if literal else t.radio_s_per_bit[k, b - 1]
+                total += t.tx_power_w[d] * (t.arc_s[i, m, a, b] + t.bits[i, m] * per_bit)
+            drawn[a, b] = scale * total
+
+
+@njit(cache=True)
+def fill_arcs(t, p, k, arc, end, unit, drawn):  # type: ignore[no-untyped-def]
+    """Priced arcs of task k into arc [M, A, A] and end [A] (see ``layered_kernels``).
+
+    The fields are read once a task: each read of a field of `t` inside the loops would count
+    references to all of its arrays, which costs more than the arithmetic.
+    """
+    i = t.model[k]
+    s = t.slot[k]
+    d = t.device[k]
+    scale = t.scale[k]
+    length = t.lengths[i]
+    cycles_timed, counted, measured = t.cycles_timed[i], t.cycles[i], t.measured_s[i]
+    bits, arc_s, is_measured, deadline = t.bits[i], t.arc_s[i], t.arc_measured[i], t.deadline_s[k]
+    local_hz, server_hz, down = t.device_speed_hz[d], t.server_speed_hz, t.down_s_per_bit[k]
+    second, busy, cycle, late_price, hard = p.second, p.busy[s], p.cycle[s], p.late, p.hard
+    local_cycle, joule = p.device_cycle[d, s], p.joule[d]
+    closed = p.closed[min(s, p.closed.shape[0] - 1), i]
+    locations = arc.shape[1]
+    limited = hard or late_price > 0.0
+    fill_unit(t, k, unit)
+    for m in range(length):
+        moved = scale * bits[m]
+        for b in range(locations):
+            speed = local_hz if b == 0 else server_hz[b - 1]
+            seconds = scale * (cycles_timed[m] / speed + measured[m, b])
+            if np.isinf(seconds) or (b > 0 and closed[m, b - 1]):
+                for a in range(locations):
+                    arc[m, a, b] = np.inf
+                continue
+            cycles = scale * counted[m]
+            if b == 0:
+                node = second * seconds + local_cycle * cycles
+            else:
+                node = busy[b - 1] * seconds + cycle[b - 1] * cycles
+            for a in range(locations if m > 0 else 1):
+                moving = moved * unit[a, b]
+                if is_measured[m]:
+                    moving = scale * arc_s[m, a, b]
+                cost = node + second * moving
+                if np.isinf(moving):
+                    cost = np.inf
+                elif limited and moving + seconds > deadline[m]:
+                    cost += late_price * (moving + seconds - deadline[m])
+                    if hard and moving + seconds > deadline[m] * (1 + _SLACK):
+                        cost = np.inf
+                arc[m, a, b] = cost
+        if joule > 0.0:
+            fill_joules(t, p.literal, k, m, unit, drawn)
+            for a in range(locations if m > 0 else 1):
+                for b in range(locations):
+                    arc[m, a, b] += joule * drawn[a, b]
+    for a in range(locations):
+        end[a] = 0.0 if a == 0 else second * p.result_bits * scale * down[a - 1]
+
+
+@njit(cache=True)
+def buffers(t):  # type: ignore[no-untyped-def]
+    """Work space for one task: arc, end, value, best, unit, drawn."""
+    locations = len(t.server_speed_hz) + 1
+    longest = t.cycles.shape[1]
+    square = (locations, locations)
+    return (
+        np.empty((longest, locations, locations)),
+        np.empty(locations),
+        np.empty((longest + 1, locations)),
+        np.empty((longest, locations), dtype=np.int64),
+        np.empty(square),
+        np.empty(square),
+    )
+
+
+@njit(cache=True)
+def cheapest_paths(t, p, first, last, values, paths):  # type: ignore[no-untyped-def]
+    """Cheapest path of each of the tasks first..last-1: values [K], paths [K, M] (its padded
+    blocks are where the last real one is). Infinite where there is none."""
+    longest = t.cycles.shape[1]
+    arc, end, value, best, unit, drawn = buffers(t)
+    for k in range(first, last):
+        length = t.lengths[t.model[k]]
+        fill_arcs(t, p, k, arc, end, unit, drawn)
+        cost_to_go(arc, end, length, value, best)
+        values[k] = value[0, 0]
+        follow(best, length, paths[k])
+        for m in range(length, longest):
+            paths[k, m] = paths[k, length - 1]
+
+
+@njit(cache=True)
+def near_paths(t, p, k, budget, paths, costs):  # type: ignore[no-untyped-def]
+    """Every path of task k within the budget of its cheapest; see ``paths_within``."""
+    arc, end, value, best, unit, drawn = buffers(t)
+    length = t.lengths[t.model[k]]
+    fill_arcs(t, p, k, arc, end, unit, drawn)
+    cost_to_go(arc, end, length, value, best)
+    return paths_within(arc, value, length, budget, paths, costs)
+
+
+@njit(cache=True)
+def path_usage(t, p, k, paths, moved_s, busy_s, cycles, energy_j, late_s):  # type: ignore[no-untyped-def]
+    """What paths [P, M] of task k use: transfer seconds with the result [P], seconds of work and
+    cycles by location [P, A], joules [P], and seconds beyond block deadlines [P] (uncongested)."""
+    i = t.model[k]
+    scale = t.scale[k]
+    locations = busy_s.shape[1]
+    unit = np.empty((locations, locations))
+    drawn = np.empty((t.lengths[i], locations, locations))
+    fill_unit(t, k, unit)
+    for m in range(t.lengths[i]):
+        fill_joules(t, p.literal, k, m, unit, drawn[m])
+    busy_s[:] = 0.0
+    cycles[:] = 0.0
+    for row in range(paths.shape[0]):
+        at = 0
+        moved = 0.0
+        late = 0.0
+        energy = 0.0
+        for m in range(t.lengths[i]):
+            b = paths[row, m]
+            speed = t.device_speed_hz[t.device[k]] if b == 0 else t.server_speed_hz[b - 1]
+            seconds = scale * (t.cycles_timed[i, m] / speed + t.measured_s[i, m, b])
+            moving = scale * (t.bits[i, m] * unit[at, b] + t.arc_s[i, m, at, b])
+            busy_s[row, b] += seconds
+            cycles[row, b] += scale * t.cycles[i, m]
+            moved += moving
+            energy += drawn[m, at, b]
+            late += max(0.0, moving + seconds - t.deadline_s[k, m])
+            at = b
+        if at > 0:
+            moved += p.result_bits * scale * t.down_s_per_bit[k, at - 1]
+        moved_s[row] = moved
+        energy_j[row] = energy
+        late_s[row] = late

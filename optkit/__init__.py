@@ -1,0 +1,84 @@
+"""optkit: how far is this placement from the best one, and can you prove it?
+
+The verbs are `load`, `generate`, `solve`, `check`, `problems` and `methods`; the classes are
+loaded when they are first named, so that importing optkit imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from optkit.check import check as check
+from optkit.errors import BoundError as BoundError
+from optkit.errors import DecisionError as DecisionError
+from optkit.errors import InstanceError as InstanceError
+from optkit.errors import MethodUnavailable as MethodUnavailable
+from optkit.errors import OptkitError as OptkitError
+from optkit.errors import SolverError as SolverError
+from optkit.errors import UsageError as UsageError
+from optkit.generate import generate as generate
+from optkit.registry import Method as Method
+from optkit.registry import Problem as Problem
+from optkit.registry import methods as methods
+from optkit.registry import problems as problems
+from optkit.solve import solve as solve
+from optkit.stop import Stop as Stop
+
+if TYPE_CHECKING:
+    from optkit.evaluation import BatchEvaluation as BatchEvaluation
+    from optkit.evaluation import Evaluation as Evaluation
+    from optkit.instance import Instance as Instance
+    from optkit.learning.environment import Environment as Environment
+    from optkit.result import Result as Result
+    from optkit.run import Run as Run
+    from optkit.space import Game as Game
+    from optkit.space import Space as Space
+
+__version__ = "0.1.0"
+
+_CLASSES = {
+    "BatchEvaluation": "optkit.evaluation",
+    "Environment": "optkit.learning.environment",
+    "Evaluation": "optkit.evaluation",
+    "Game": "optkit.space",
+    "Instance": "optkit.instance",
+    "Result": "optkit.result",
+    "Run": "optkit.run",
+    "Space": "optkit.space",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _CLASSES:
+        raise AttributeError(f"module 'optkit' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_CLASSES[name]), name)
+
+
+def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Instance:
+    """Read an instance of any problem from a JSON file or from a document in memory.
+
+    Raises
+    ------
+    InstanceError
+        One line with the file, the path of the field, what was found and what was expected.
+    """
+    from optkit.errors import suggestion
+    from optkit.files import read_document
+    from optkit.registry import problem
+
+    document = source if isinstance(source, Mapping) else read_document(source)
+    file = "" if isinstance(source, Mapping) else os.fspath(source)
+    name = document.get("problem")
+    if name not in problems() if isinstance(name, str) else True:
+        hint = suggestion(name, problems()) if isinstance(name, str) else ""
+        found = "missing" if name is None else f"found {str(name)[:60]!r}"
+        known = ", ".join(problems())
+        raise InstanceError(f"{found}, expected one of: {known}{hint}", "problem", file)
+    try:
+        return problem(str(name)).instance_class()(document)
+    except InstanceError as error:
+        raise InstanceError(error.message, error.field, error.source or file) from None

@@ -1,0 +1,1 @@
+"""Exact algorithms that several problems share."""

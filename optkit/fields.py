@@ -1,0 +1,289 @@
+"""Validation of document fields: structure by msgspec, arrays by shape, errors by path."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from optkit.errors import InstanceError, suggestion
+
+_LARGEST = 1e300
+
+#: Finite numbers of a schema. NaN never gets here: files refuse it and arrays are checked.
+NonNegative = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=_LARGEST)]
+
+Schema = TypeVar("Schema", bound=msgspec.Struct)
+
+
+def show(value: Any) -> str:
+    """A short, one-line picture of a value for an error message."""
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return f"a list of {len(value)}"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "an integer of more than 60 digits"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def convert(document: Mapping[str, Any], schema: type[Schema]) -> Schema:
+    """Check a parsed document against a schema.
+
+    Raises
+    ------
+    InstanceError
+        With the path of the field, what was found and what was expected.
+    """
+    try:
+        structure = msgspec.convert(document, schema, strict=True)
+    except msgspec.ValidationError as error:
+        raise _translated(str(error), document, schema) from None
+    except RecursionError:
+        raise InstanceError("nested too deeply") from None
+    _refuse_nan(structure, "")
+    return structure
+
+
+def _refuse_nan(value: Any, path: str) -> None:
+    if isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            _refuse_nan(getattr(value, name), f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and value and isinstance(value[0], msgspec.Struct):
+        for index, item in enumerate(value):
+            _refuse_nan(item, f"{path}[{index}]")
+    elif isinstance(value, float) and math.isnan(value):
+        raise InstanceError("found NaN, expected a finite number", path)
+
+
+_PATH = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_FIELD = re.compile(r"(unknown|required) field `(.*)`")
+_TYPES = {
+    "`int`": "an integer",
+    "`float`": "a number",
+    "`str`": "a text",
+    "`object`": "an object",
+    "`array`": "a list",
+    "`bool`": "true or false",
+    "`null`": "null",
+}
+
+
+def _translated(message: str, document: Any, schema: type[msgspec.Struct]) -> InstanceError:
+    path = ""
+    if match := _PATH.search(message):
+        path = match.group(1).lstrip(".")
+        message = message[: match.start()]
+    if match := _FIELD.search(message):
+        kind, name = match.groups()
+        field = f"{path}.{name}" if path else name
+        if kind == "required":
+            return InstanceError("missing, and it is required", field)
+        known = _field_names(schema)
+        return InstanceError(f"unknown field{suggestion(name, known)}", field)
+    found = _lookup(document, path)
+    message = message.split(", got ")[0]
+    for technical, plain in _TYPES.items():
+        message = message.replace(technical, plain)
+    message = message.replace(" | ", " or ").replace(f"<= {_LARGEST}", "that is finite")
+    if message.startswith("Invalid enum value"):
+        message = "Expected one of the allowed values" + _allowed(schema, path, found)
+    return InstanceError(f"found {show(found)}, {message[:1].lower()}{message[1:]}", path)
+
+
+def _allowed(schema: type[msgspec.Struct], path: str, found: Any) -> str:
+    """The values of the literal field at the path, with a suggestion."""
+    kind: Any = msgspec.inspect.type_info(schema)
+    for step in re.findall(r"[^.\[\]]+", path):
+        options = getattr(kind, "types", None)
+        if options:
+            kind = next((t for t in options if hasattr(t, "fields")), kind)
+        if hasattr(kind, "item_type"):
+            kind = kind.item_type
+        for member in getattr(kind, "fields", ()):
+            if member.encode_name == step:
+                kind = member.type
+    for option in getattr(kind, "types", None) or [kind]:
+        values = getattr(option, "values", None)
+        if values:
+            names = ", ".join(repr(v) for v in values)
+            return f" {names}{suggestion(str(found), map(str, values))}"
+    return ""
+
+
+def _field_names(schema: type[msgspec.Struct]) -> set[str]:
+    """The field names of a schema and of every structure inside it."""
+    names: set[str] = set()
+
+    def walk(kind: Any) -> None:
+        for member in getattr(kind, "fields", ()):
+            if member.encode_name not in names:
+                names.add(member.encode_name)
+                walk(member.type)
+        for inner in getattr(kind, "types", ()):
+            walk(inner)
+        if hasattr(kind, "item_type"):
+            walk(kind.item_type)
+
+    walk(msgspec.inspect.type_info(schema))
+    return names
+
+
+def _lookup(document: Any, path: str) -> Any:
+    value = document
+    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]", path):
+        if key == "..." or index == "...":
+            return value
+        value = value[int(index)] if index else value[key]
+    return value
+
+
+# --- arrays ------------------------------------------------------------------------------------
+
+
+def array(
+    value: Any,
+    path: str,
+    shape: Sequence[int],
+    *,
+    minimum: float = 0.0,
+    exclusive: bool = False,
+    maximum: float = _LARGEST,
+    integer: bool = False,
+    null: float | None = None,
+    free_diagonal: bool = False,
+) -> NDArray[Any]:
+    """A read-only array of the given shape from nested lists (or from an array).
+
+    Parameters
+    ----------
+    value : nested lists of numbers, or an array of that shape.
+    path : path of the field, for errors.
+    shape : expected lengths, outermost first.
+    minimum, exclusive, maximum : every number is >= minimum (> if exclusive) and <= maximum.
+    integer : int64 instead of float64; fractions are refused.
+    null : what a null entry becomes; without it null is refused.
+    free_diagonal : the diagonal of a square matrix is not read (a null there becomes 0).
+
+    Raises
+    ------
+    InstanceError
+        Naming the entry, what was found and what was expected.
+    """
+    wanted = _wanted(minimum, exclusive, maximum, integer, null)
+    if isinstance(value, np.ndarray):
+        numbers = _from_array(value, path, shape, integer, wanted)
+    else:
+        _check_nested(value, path, shape, integer, null is not None, free_diagonal, wanted)
+        try:
+            numbers = np.array(value, dtype=np.float64)  # null becomes NaN
+        except OverflowError:
+            raise InstanceError(f"holds a number too large, expected {wanted}", path) from None
+    if numbers.ndim == len(shape) and numbers.shape != tuple(shape) and numbers.size == 0:
+        numbers = numbers.reshape(tuple(shape))
+    if free_diagonal:
+        numbers = np.where(np.isnan(numbers) & np.eye(shape[0], dtype=bool), 0.0, numbers)
+    absent = np.isnan(numbers)
+    low = numbers <= minimum if exclusive else numbers < minimum
+    bad = low | (numbers > maximum)
+    if free_diagonal and exclusive:
+        bad &= ~np.eye(shape[0], dtype=bool) | (numbers < minimum)
+    if null is None:
+        bad |= absent
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        where = path + "".join(f"[{i}]" for i in index)
+        found = "NaN" if absent[index] else show(float(numbers[index]))
+        raise InstanceError(f"found {found}, expected {wanted}", where)
+    if null is not None:
+        numbers = np.where(absent, null, numbers)
+    if integer:
+        numbers = numbers.astype(np.int64)
+    elif numbers is value:
+        numbers = numbers.copy()
+    numbers = numbers + 0 if not integer else numbers  # -0.0 and 0.0 are one number
+    numbers.setflags(write=False)
+    return numbers
+
+
+def _wanted(low: float, exclusive: bool, high: float, integer: bool, null: float | None) -> str:
+    kind = "an integer" if integer else "a finite number"
+    text = f"{kind} {'>' if exclusive else '>='} {low:g}"
+    if high < _LARGEST:
+        text += f" and <= {high:g}"
+    return text + (" or null" if null is not None else "")
+
+
+def _from_array(
+    value: NDArray[Any], path: str, shape: Sequence[int], integer: bool, wanted: str
+) -> NDArray[np.float64]:
+    if value.dtype.kind not in ("iu" if integer else "iuf"):
+        raise InstanceError(f"found an array of {value.dtype}, each expected {wanted}", path)
+    if value.shape != tuple(shape):
+        expected = "x".join(map(str, shape))
+        found = "x".join(map(str, value.shape))
+        raise InstanceError(f"found an array of shape {found}, expected {expected}", path)
+    return np.asarray(value, dtype=np.float64)
+
+
+def _check_nested(
+    value: Any,
+    path: str,
+    shape: Sequence[int],
+    integer: bool,
+    null: bool,
+    free_diagonal: bool,
+    wanted: str,
+) -> None:
+    if not isinstance(value, (list, tuple)):
+        raise InstanceError(f"found {show(value)}, expected a list of {shape[0]}", path)
+    if len(value) != shape[0]:
+        raise InstanceError(f"found {len(value)} entries, expected {shape[0]}", path)
+    if len(shape) > 1:
+        for index, row in enumerate(value):
+            diagonal = index if free_diagonal and len(shape) == 2 else None
+            if diagonal is not None and isinstance(row, list) and len(row) == shape[1]:
+                rest = row[:diagonal] + row[diagonal + 1 :]
+                if row[diagonal] is None and None not in rest:
+                    row = row[:diagonal] + [1 if integer else 1.0] + row[diagonal + 1 :]
+            _check_nested(row, f"{path}[{index}]", shape[1:], integer, null, False, wanted)
+        return
+    allowed = {int} if integer else {int, float}
+    if null:
+        allowed.add(type(None))
+    if not set(map(type, value)) <= allowed:
+        for index, item in enumerate(value):
+            if type(item) not in allowed:
+                raise InstanceError(f"found {show(item)}, expected {wanted}", f"{path}[{index}]")
+
+
+def jsonable(value: Any) -> Any:
+    """Arrays, NumPy scalars and infinities as what JSON holds; infinite and NaN become null."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f":
+            finite = np.isfinite(value)
+            if not finite.all():
+                holes = value.astype(object)
+                holes[~finite] = None
+                return holes.tolist()
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return jsonable(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    return value

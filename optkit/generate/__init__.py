@@ -1,0 +1,50 @@
+"""The verb ``generate``, and the command ``python -m optkit.generate``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optkit.instance import Instance
+
+
+def generate(problem: str, family: str, seed: int = 0, **generator_parameters: Any) -> Instance:
+    """Draw an instance of a family; the same arguments give the same instance.
+
+    Parameters
+    ----------
+    problem, family : as listed by ``problems()``.
+    seed : >= 0.
+    generator_parameters : of the problem's generator, such as ``servers=9``.
+
+    Raises
+    ------
+    UsageError
+        Unknown problem, family or parameter, with a suggestion.
+    InstanceError
+        The parameters describe an instance that is not valid.
+    """
+    import inspect
+
+    from optkit.errors import UsageError, suggestion
+    from optkit.registry import problem as find
+    from optkit.registry import resolve
+
+    description = find(problem)
+    if family not in description.families:
+        known = description.families
+        raise UsageError(
+            f"unknown family {family!r} of {problem}{suggestion(family, known)}; "
+            f"known: {', '.join(known)}"
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"the seed is {seed!r}, expected an integer >= 0")
+    function = resolve(description.generate)
+    names = list(inspect.signature(function).parameters)[2:]
+    for name in generator_parameters:
+        if name not in names:
+            raise UsageError(
+                f"the generator of {problem} has no parameter {name!r}{suggestion(name, names)}; "
+                f"known: {', '.join(names)}"
+            )
+    return description.instance_class()(function(family, seed, **generator_parameters))

@@ -1,0 +1,250 @@
+"""Descriptions of problems and methods, found through entry points and loaded when used."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal
+
+from optkit.errors import MethodUnavailable, UsageError, suggestion
+
+if TYPE_CHECKING:
+    from optkit.instance import Instance
+
+ENTRY_POINTS = "optkit.problems"
+Kind = Literal["exact", "bound", "heuristic", "game", "learned"]
+
+
+def resolve(dotted: str) -> Any:
+    """The object that ``package.module:name`` names."""
+    module, _, name = dotted.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to solve a problem; nothing it needs is imported before it is used.
+
+    Parameters
+    ----------
+    name : as typed after ``--method``.
+    function : dotted name (or the function) of ``(instance, run, **options) -> None``.
+    kind : "exact", "bound", "heuristic", "game" or "learned".
+    summary : one line.
+    proves_bound : whether it may call ``run.bound``.
+    requires : top-level modules that must be installed.
+    extra : the extra of optkit that installs them, if the core does not.
+    applies : dotted name (or function) of ``instance -> None or why not``.
+    reference : paper and section it comes from.
+    """
+
+    name: str
+    function: str | Callable[..., None]
+    kind: Kind
+    summary: str = ""
+    proves_bound: bool = False
+    requires: tuple[str, ...] = ()
+    extra: str | None = None
+    applies: str | Callable[[Instance], str | None] | None = None
+    reference: str = ""
+
+    @property
+    def why_not(self) -> str | None:
+        """What is missing on this machine, or ``None`` when the method can be used."""
+        missing = [name for name in self.requires if importlib.util.find_spec(name) is None]
+        if not missing:
+            return None
+        package = f'"optkit[{self.extra}]"' if self.extra else " ".join(missing)
+        return f"needs {', '.join(missing)}: pip install {package}"
+
+    @property
+    def available(self) -> bool:
+        """Whether all it requires is installed."""
+        return self.why_not is None
+
+    def why_not_for(self, instance: Instance) -> str | None:
+        """Why the method cannot solve this instance here, or ``None``."""
+        if (missing := self.why_not) is not None:
+            return missing
+        if self.applies is None:
+            return None
+        test = resolve(self.applies) if isinstance(self.applies, str) else self.applies
+        reason: str | None = test(instance)
+        return reason
+
+    def load(self) -> Callable[..., None]:
+        """The function itself."""
+        function = resolve(self.function) if isinstance(self.function, str) else self.function
+        return typing.cast("Callable[..., None]", function)
+
+    def check_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Options checked against the names and types of the function.
+
+        Raises
+        ------
+        UsageError
+            An unknown option (with a suggestion) or a value of the wrong type.
+        """
+        if not options:
+            return {}
+        import msgspec
+
+        from optkit.fields import show
+
+        function = self.load()
+        parameters = list(inspect.signature(function).parameters.values())[2:]
+        known = {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
+        hints = typing.get_type_hints(function)
+        checked = {}
+        for name, value in options.items():
+            if name not in known:
+                if any(p.kind is p.VAR_KEYWORD for p in parameters):
+                    checked[name] = value
+                    continue
+                choices = ", ".join(sorted(known)) or "none"
+                raise UsageError(
+                    f"method {self.name} has no option {name!r}{suggestion(name, known)}; "
+                    f"its options: {choices}"
+                )
+            try:
+                checked[name] = msgspec.convert(value, hints.get(name, Any))
+            except msgspec.ValidationError as error:
+                raise UsageError(
+                    f"option {name} of method {self.name}: found {show(value)}; {error}"
+                ) from None
+        return checked
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem: its instance class, generator and methods, all by dotted name.
+
+    Parameters
+    ----------
+    name : as in the ``problem`` field of a file.
+    instance : dotted name of the `Instance` subclass.
+    generate : dotted name of ``(family, seed, **parameters) -> document``.
+    families : name of each instance family and what it is.
+    methods : in the order in which ``auto`` tries the exact ones.
+    summary, reference : one line each.
+    """
+
+    name: str
+    instance: str
+    generate: str
+    families: Mapping[str, str]
+    methods: tuple[Method, ...]
+    summary: str = ""
+    reference: str = ""
+
+    def instance_class(self) -> type[Instance]:
+        """The class of its instances."""
+        return typing.cast("type[Instance]", resolve(self.instance))
+
+
+GENERIC = (
+    Method(
+        "enumerate",
+        "optkit.search.enumeration:enumerate_all",
+        "exact",
+        "every decision, in batches",
+        proves_bound=True,
+        applies="optkit.search.enumeration:applies",
+    ),
+    Method("random", "optkit.search.sampling:random", "heuristic", "uniform decisions"),
+    Method(
+        "greedy",
+        "optkit.search.constructive:greedy",
+        "heuristic",
+        "cheapest next step of the environment",
+        applies="optkit.search.constructive:applies",
+    ),
+    Method(
+        "beam",
+        "optkit.search.constructive:beam",
+        "heuristic",
+        "the best partial decisions, step by step",
+        applies="optkit.search.constructive:applies",
+    ),
+    Method(
+        "local_search",
+        "optkit.search.local:local_search",
+        "heuristic",
+        "best improvement over one position, with restarts",
+    ),
+    Method(
+        "annealing",
+        "optkit.search.local:annealing",
+        "heuristic",
+        "simulated annealing over one position",
+        reference="Kirkpatrick et al. 1983",
+    ),
+)
+
+
+@cache
+def problems() -> dict[str, Problem]:
+    """Every installed problem by name, those of other packages included.
+
+    Raises
+    ------
+    UsageError
+        optkit itself is not installed, so that no entry point can be found.
+    """
+    found = {entry.name: entry.load() for entry in sorted(entry_points(group=ENTRY_POINTS))}
+    if not found:
+        raise UsageError(
+            "no problem is registered: install optkit first (make demo, or pip install -e .)"
+        )
+    return found
+
+
+def problem(name: str) -> Problem:
+    """The problem of that name.
+
+    Raises
+    ------
+    UsageError
+        With a suggestion.
+    """
+    known = problems()
+    if name not in known:
+        raise UsageError(f"unknown problem {name!r}{suggestion(name, known)}; known: {', '.join(known)}")
+    return known[name]
+
+
+def methods(problem_name: str) -> dict[str, Method]:
+    """The methods of a problem by name: its own, then the generic ones that it does not hide."""
+    own = {method.name: method for method in problem(problem_name).methods}
+    return own | {method.name: method for method in GENERIC if method.name not in own}
+
+
+def method(name: str, instance: Instance) -> Method:
+    """The method of that name, checked to apply to the instance; ``auto`` chooses one.
+
+    Raises
+    ------
+    UsageError
+        Unknown name, with a suggestion.
+    MethodUnavailable
+        It does not apply, or a package is missing.
+    """
+    known = methods(instance.problem)
+    if name == "auto":
+        for candidate in known.values():
+            if candidate.kind == "exact" and candidate.why_not_for(instance) is None:
+                return candidate
+        raise MethodUnavailable("no exact method applies to this instance")
+    if name not in known:
+        names = ", ".join(["auto", *known])
+        raise UsageError(f"unknown method {name!r}{suggestion(name, known)} for {instance.problem}; known: {names}")
+    reason = known[name].why_not_for(instance)
+    if reason is not None:
+        raise MethodUnavailable(f"method {name} cannot solve this instance: {reason}")
+    return known[name]

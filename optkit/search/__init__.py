@@ -1,0 +1,1 @@
+"""Generic search: on an instance's space, or on its environment."""

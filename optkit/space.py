@@ -1,0 +1,56 @@
+"""Spaces that generic search walks, and games whose positions have owners."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Decoded = tuple[NDArray[np.int64], Mapping[str, Any]]
+
+
+def identity(positions: NDArray[np.int64]) -> Decoded:
+    """Positions that are decisions already, without parts."""
+    return positions, {}
+
+
+@dataclass(frozen=True)
+class Space:
+    """What a generic method searches instead of the decision vectors themselves.
+
+    Parameters
+    ----------
+    choices : [L] number of options of each position of z.
+    decode : Z [B, L] to decisions X [B, n] and a mapping of their parts, each with axis B.
+    exact : whether some optimum is the image of a z; without it enumeration proves nothing.
+    """
+
+    choices: NDArray[np.int64]
+    decode: Callable[[NDArray[np.int64]], Decoded] = identity
+    exact: bool = True
+
+    @property
+    def size(self) -> float:
+        """Number of positions vectors, as a float (may be infinite)."""
+        logarithm = float(np.sum(np.log(np.maximum(self.choices, 1).astype(float))))
+        return math.exp(logarithm) if logarithm < 700 else math.inf
+
+
+@dataclass(frozen=True)
+class Game:
+    """A space whose positions are owned by players, each with a payoff that it maximises.
+
+    Parameters
+    ----------
+    space : the joint strategy space.
+    owner : [L] the player who chooses each position.
+    payoffs : Z [B, L] to the payoffs [B, players].
+    """
+
+    space: Space
+    owner: NDArray[np.int64]
+    payoffs: Callable[[NDArray[np.int64]], NDArray[np.float64]]
