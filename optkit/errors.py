@@ -37,7 +37,7 @@ class InstanceError(OptkitError, ValueError):
         super().__init__(message, field, source)
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.source, self.field, self.message) if part)
+        return one_line(": ".join(p for p in (self.source, self.field, self.message) if p))
 
 
 class DecisionError(OptkitError, ValueError):
@@ -54,6 +54,13 @@ class BoundError(OptkitError):
 
 class SolverError(OptkitError):
     """A solver ended in a way that says nothing about the model (not a limit, not a proof)."""
+
+
+def one_line(text: str) -> str:
+    """The text with line ends, control characters and the like written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -11,31 +10,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from optkit.errors import InstanceError, suggestion
+from optkit.errors import InstanceError
+from optkit.wording import LARGEST, invalid
+from optkit.wording import show as show
 
-_LARGEST = 1e300
+#: Up to here an integer passes through float64 unchanged.
+_LARGEST_INTEGER = 2.0**53
 
 #: Finite numbers of a schema. NaN never gets here: files refuse it and arrays are checked.
-NonNegative = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
-Positive = Annotated[float, msgspec.Meta(gt=0, le=_LARGEST)]
+NonNegative = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=LARGEST)]
 
 Schema = TypeVar("Schema", bound=msgspec.Struct)
-
-
-def show(value: Any) -> str:
-    """A short, one-line picture of a value for an error message."""
-    if isinstance(value, Mapping):
-        return "an object"
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return f"a list of {len(value)}"
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int) and value.bit_length() > 200:
-        return "an integer of more than 60 digits"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def convert(document: Mapping[str, Any], schema: type[Schema]) -> Schema:
@@ -49,7 +35,7 @@ def convert(document: Mapping[str, Any], schema: type[Schema]) -> Schema:
     try:
         structure = msgspec.convert(document, schema, strict=True)
     except msgspec.ValidationError as error:
-        raise _translated(str(error), document, schema) from None
+        raise invalid(str(error), document, schema) from None
     except RecursionError:
         raise InstanceError("nested too deeply") from None
     _refuse_nan(structure, "")
@@ -67,88 +53,6 @@ def _refuse_nan(value: Any, path: str) -> None:
         raise InstanceError("found NaN, expected a finite number", path)
 
 
-_PATH = re.compile(r" - at `(?:key in )?\$(.*)`$")
-_FIELD = re.compile(r"(unknown|required) field `(.*)`")
-_TYPES = {
-    "`int`": "an integer",
-    "`float`": "a number",
-    "`str`": "a text",
-    "`object`": "an object",
-    "`array`": "a list",
-    "`bool`": "true or false",
-    "`null`": "null",
-}
-
-
-def _translated(message: str, document: Any, schema: type[msgspec.Struct]) -> InstanceError:
-    path = ""
-    if match := _PATH.search(message):
-        path = match.group(1).lstrip(".")
-        message = message[: match.start()]
-    if match := _FIELD.search(message):
-        kind, name = match.groups()
-        field = f"{path}.{name}" if path else name
-        if kind == "required":
-            return InstanceError("missing, and it is required", field)
-        known = _field_names(schema)
-        return InstanceError(f"unknown field{suggestion(name, known)}", field)
-    found = _lookup(document, path)
-    message = message.split(", got ")[0]
-    for technical, plain in _TYPES.items():
-        message = message.replace(technical, plain)
-    message = message.replace(" | ", " or ").replace(f"<= {_LARGEST}", "that is finite")
-    if message.startswith("Invalid enum value"):
-        message = "Expected one of the allowed values" + _allowed(schema, path, found)
-    return InstanceError(f"found {show(found)}, {message[:1].lower()}{message[1:]}", path)
-
-
-def _allowed(schema: type[msgspec.Struct], path: str, found: Any) -> str:
-    """The values of the literal field at the path, with a suggestion."""
-    kind: Any = msgspec.inspect.type_info(schema)
-    for step in re.findall(r"[^.\[\]]+", path):
-        options = getattr(kind, "types", None)
-        if options:
-            kind = next((t for t in options if hasattr(t, "fields")), kind)
-        if hasattr(kind, "item_type"):
-            kind = kind.item_type
-        for member in getattr(kind, "fields", ()):
-            if member.encode_name == step:
-                kind = member.type
-    for option in getattr(kind, "types", None) or [kind]:
-        values = getattr(option, "values", None)
-        if values:
-            names = ", ".join(repr(v) for v in values)
-            return f" {names}{suggestion(str(found), map(str, values))}"
-    return ""
-
-
-def _field_names(schema: type[msgspec.Struct]) -> set[str]:
-    """The field names of a schema and of every structure inside it."""
-    names: set[str] = set()
-
-    def walk(kind: Any) -> None:
-        for member in getattr(kind, "fields", ()):
-            if member.encode_name not in names:
-                names.add(member.encode_name)
-                walk(member.type)
-        for inner in getattr(kind, "types", ()):
-            walk(inner)
-        if hasattr(kind, "item_type"):
-            walk(kind.item_type)
-
-    walk(msgspec.inspect.type_info(schema))
-    return names
-
-
-def _lookup(document: Any, path: str) -> Any:
-    value = document
-    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]", path):
-        if key == "..." or index == "...":
-            return value
-        value = value[int(index)] if index else value[key]
-    return value
-
-
 # --- arrays ------------------------------------------------------------------------------------
 
 
@@ -159,7 +63,7 @@ def array(
     *,
     minimum: float = 0.0,
     exclusive: bool = False,
-    maximum: float = _LARGEST,
+    maximum: float = LARGEST,
     integer: bool = False,
     null: float | None = None,
     free_diagonal: bool = False,
@@ -181,6 +85,8 @@ def array(
     InstanceError
         Naming the entry, what was found and what was expected.
     """
+    if integer:
+        maximum = min(maximum, _LARGEST_INTEGER)
     wanted = _wanted(minimum, exclusive, maximum, integer, null)
     if isinstance(value, np.ndarray):
         numbers = _from_array(value, path, shape, integer, wanted)
@@ -189,7 +95,8 @@ def array(
         try:
             numbers = np.array(value, dtype=np.float64)  # null becomes NaN
         except OverflowError:
-            raise InstanceError(f"holds a number too large, expected {wanted}", path) from None
+            where, culprit = _too_large(value, path)
+            raise InstanceError(f"found {show(culprit)}, expected {wanted}", where) from None
     if numbers.ndim == len(shape) and numbers.shape != tuple(shape) and numbers.size == 0:
         numbers = numbers.reshape(tuple(shape))
     if free_diagonal:
@@ -204,7 +111,8 @@ def array(
     if bad.any():
         index = tuple(int(i) for i in np.argwhere(bad)[0])
         where = path + "".join(f"[{i}]" for i in index)
-        found = "NaN" if absent[index] else show(float(numbers[index]))
+        number = float(numbers[index])
+        found = show(int(number)) if integer and math.isfinite(number) else show(number)
         raise InstanceError(f"found {found}, expected {wanted}", where)
     if null is not None:
         numbers = np.where(absent, null, numbers)
@@ -217,10 +125,27 @@ def array(
     return numbers
 
 
+def _too_large(value: Any, path: str) -> tuple[str, int]:
+    """Path and value of the first integer in nested lists that no float64 holds."""
+    for index, item in enumerate(value):
+        where = f"{path}[{index}]"
+        if isinstance(item, (list, tuple)):
+            try:
+                np.array(item, dtype=np.float64)
+            except OverflowError:
+                return _too_large(item, where)
+        elif isinstance(item, int) and item.bit_length() > 1024:
+            return where, item
+    return path, 2**1024
+
+
 def _wanted(low: float, exclusive: bool, high: float, integer: bool, null: float | None) -> str:
+    if integer and high < _LARGEST_INTEGER:
+        text = f"an integer from {low:g} to {int(high)}"
+        return text + (" or null" if null is not None else "")
     kind = "an integer" if integer else "a finite number"
     text = f"{kind} {'>' if exclusive else '>='} {low:g}"
-    if high < _LARGEST:
+    if high < LARGEST:
         text += f" and <= {high:g}"
     return text + (" or null" if null is not None else "")
 
@@ -259,7 +184,7 @@ def _check_nested(
                     row = row[:diagonal] + [1 if integer else 1.0] + row[diagonal + 1 :]
             _check_nested(row, f"{path}[{index}]", shape[1:], integer, null, False, wanted)
         return
-    allowed = {int} if integer else {int, float}
+    allowed: set[type] = {int} if integer else {int, float}
     if null:
         allowed.add(type(None))
     if not set(map(type, value)) <= allowed:

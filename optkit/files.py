@@ -44,9 +44,7 @@ def read_document(path: str | os.PathLike[str]) -> dict[str, Any]:
 def parse_document(text: str, source: str = "") -> dict[str, Any]:
     """Parse the text of one JSON object; errors as in `read_document`."""
     try:
-        document = json.loads(
-            text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant
-        )
+        document = _parse(text, source)
     except json.JSONDecodeError as error:
         if not text.strip():
             raise InstanceError("is empty, expected a JSON object", source=source) from None
@@ -56,32 +54,79 @@ def parse_document(text: str, source: str = "") -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise InstanceError("JSON is nested too deeply", source=source) from None
-    except ValueError as error:  # our hooks, or an integer with thousands of digits
-        raise InstanceError(_first_line(error), source=source) from None
     if not isinstance(document, dict):
-        found = type(document).__name__
-        raise InstanceError(f"expected a JSON object, found {found}", source=source)
+        names = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+        found = names.get(type(document), "a number")
+        raise InstanceError(f"found {found}, expected a JSON object", source=source)
     return document
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error)
-    return "an integer has too many digits" if "integer string conversion" in text else text
+class _Refused:
+    """Stands in a parsed document where the text holds something that no document may."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise ValueError(f"duplicate key {key[:80]!r}")
-            seen.add(key)
-    return result
+def _parse(text: str, source: str) -> Any:
+    refused: list[_Refused] = []
+
+    def refuse(message: str) -> _Refused:
+        refused.append(_Refused(message))
+        return refused[-1]
+
+    def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) < len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                if key in seen:
+                    result[key] = refuse("appears twice in the same object")
+                seen.add(key)
+        return result
+
+    def constant(name: str) -> _Refused:
+        return refuse(f"found {name}, which JSON does not allow")
+
+    hooks: dict[str, Any] = {"object_pairs_hook": unique_keys, "parse_constant": constant}
+    try:
+        document = json.loads(text, **hooks)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # an integer with thousands of digits
+        document = json.loads(text, parse_int=_integer, **hooks)
+    if refused:
+        path, found = _first_refused(document)
+        raise InstanceError(found, path, source)
+    return document
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number that JSON allows")
+def _integer(text: str) -> int:
+    """The integer, or one that every field finds too large where Python refuses to read it."""
+    try:
+        return int(text)
+    except ValueError:
+        return -(10**400) if text.startswith("-") else 10**400
+
+
+def _first_refused(document: Any) -> tuple[str, str]:
+    """Path and message of the first refused value, found without recursion."""
+    waiting: list[tuple[str, Any]] = [("", document)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, _Refused):
+            return path, value.message
+        if isinstance(value, dict):
+            dot = "." if path else ""
+            inner = [(f"{path}{dot}{k[:60]}", v) for k, v in value.items() if _nested(v)]
+        else:
+            inner = [(f"{path}[{i}]", v) for i, v in enumerate(value) if _nested(v)]
+        waiting += reversed(inner)
+    return "", "holds what JSON does not allow"
+
+
+def _nested(value: Any) -> bool:
+    return isinstance(value, (dict, list, _Refused))
 
 
 def write_document(path: str | os.PathLike[str], document: Mapping[str, Any]) -> None:

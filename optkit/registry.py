@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from optkit.errors import MethodUnavailable, UsageError, suggestion
+from optkit.parameters import check_parameters
 
 if TYPE_CHECKING:
     from optkit.instance import Instance
@@ -91,34 +91,9 @@ class Method:
         UsageError
             An unknown option (with a suggestion) or a value of the wrong type.
         """
-        if not options:
-            return {}
-        import msgspec
-
-        from optkit.fields import show
-
-        function = self.load()
-        parameters = list(inspect.signature(function).parameters.values())[2:]
-        known = {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
-        hints = typing.get_type_hints(function)
-        checked = {}
-        for name, value in options.items():
-            if name not in known:
-                if any(p.kind is p.VAR_KEYWORD for p in parameters):
-                    checked[name] = value
-                    continue
-                choices = ", ".join(sorted(known)) or "none"
-                raise UsageError(
-                    f"method {self.name} has no option {name!r}{suggestion(name, known)}; "
-                    f"its options: {choices}"
-                )
-            try:
-                checked[name] = msgspec.convert(value, hints.get(name, Any))
-            except msgspec.ValidationError as error:
-                raise UsageError(
-                    f"option {name} of method {self.name}: found {show(value)}; {error}"
-                ) from None
-        return checked
+        return check_parameters(
+            self.load(), options, skip=2, owner=f"method {self.name}", noun="option"
+        )
 
 
 @dataclass(frozen=True)
@@ -215,7 +190,10 @@ def problem(name: str) -> Problem:
     """
     known = problems()
     if name not in known:
-        raise UsageError(f"unknown problem {name!r}{suggestion(name, known)}; known: {', '.join(known)}")
+        names = ", ".join(known)
+        raise UsageError(
+            f"unknown problem {name[:60]!r}{suggestion(name, known)}; known: {names}"
+        )
     return known[name]
 
 
@@ -243,7 +221,10 @@ def method(name: str, instance: Instance) -> Method:
         raise MethodUnavailable("no exact method applies to this instance")
     if name not in known:
         names = ", ".join(["auto", *known])
-        raise UsageError(f"unknown method {name!r}{suggestion(name, known)} for {instance.problem}; known: {names}")
+        raise UsageError(
+            f"unknown method {name[:60]!r} for {instance.problem}{suggestion(name, known)}; "
+            f"known: {names}"
+        )
     reason = known[name].why_not_for(instance)
     if reason is not None:
         raise MethodUnavailable(f"method {name} cannot solve this instance: {reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import math
 import os
 from collections.abc import Mapping
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optkit.errors import BoundError, InstanceError
+from optkit.errors import BoundError
 from optkit.evaluation import Evaluation
 from optkit.fields import jsonable
 from optkit.files import read_document, write_document
+from optkit.reader import Reader
 
 
 class Status(StrEnum):
@@ -171,17 +173,17 @@ class Result:
         ------
         InstanceError
             The file is not a result document; names the file and the field.
+        BoundError
+            Its bound is better than the feasible objective it claims.
         """
         return cls.from_dict(read_document(path), os.fspath(path))
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], source: str = "") -> Result:
         """Build a result from its document; errors as in `load`."""
-        reader = _Reader(document, source)
-        x = reader.get("x", list, None)
-        if x is not None and not all(type(v) is int and abs(v) < 2**62 for v in x):
-            raise reader.error("x", "expected a list of integers")
-        return cls(
+        reader = Reader(document, source)
+        build = functools.partial(
+            cls,
             problem=reader.get("problem", str),
             instance=reader.get("instance", str, ""),
             instance_digest=reader.get("instance_digest", str),
@@ -191,77 +193,35 @@ class Result:
             seed=reader.get("seed", int, 0),
             status=Status(reader.choice("status", [s.value for s in Status])),
             reason=StopReason(reader.choice("reason", [r.value for r in StopReason])),
-            x=None if x is None else np.array(x, dtype=np.int64),
+            x=reader.integers("x"),
             decision=reader.get("decision", dict, None),
-            evaluation=reader.evaluation(),
+            evaluation=_evaluation(reader),
             bound=reader.number("bound"),
             details=reader.get("details", dict, {}),
             build_s=reader.number("build_s"),
             solve_s=reader.number("solve_s"),
-            trace=reader.trace(),
+            trace=tuple(TracePoint(t or 0.0, o, b) for t, o, b in reader.rows("trace", 3)),
             versions=reader.get("versions", dict, {}),
             unit=reader.get("unit", str, ""),
         )
-
-
-_REQUIRED = object()
-
-
-class _Reader:
-    """Reads the fields of a result document with one-line errors."""
-
-    def __init__(self, document: Mapping[str, Any], source: str) -> None:
-        self.document = document
-        self.source = source
-
-    def error(self, name: str, message: str) -> InstanceError:
-        return InstanceError(message, name, self.source)
-
-    def get(self, name: str, kind: type, default: Any = _REQUIRED) -> Any:
-        value = self.document.get(name)
-        if value is None:
-            if default is _REQUIRED:
-                raise self.error(name, "missing, and a result file needs it")
-            return default
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise self.error(name, f"found {type(value).__name__}, expected {kind.__name__}")
-        return value
-
-    def choice(self, name: str, allowed: Any) -> str:
-        value: str = self.get(name, str)
-        if value not in allowed:
-            raise self.error(name, f"found {value!r}, expected one of {', '.join(allowed)}")
-        return value
-
-    def number(self, name: str) -> float | None:
-        value = self.document.get(name)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise self.error(name, f"found {type(value).__name__}, expected a number or null")
         try:
-            return float(value)
-        except OverflowError:
-            raise self.error(name, "the number is too large") from None
+            return build()
+        except BoundError as error:
+            where = f"{source}: bound" if source else "bound"
+            raise BoundError(f"{where}: {error}") from None
 
-    def evaluation(self) -> Evaluation | None:
-        value = self.get("evaluation", dict, None)
-        if value is None:
-            return None
-        inner = _Reader(value, self.source)
-        objective, scale = inner.number("objective"), inner.number("scale")
-        if objective is None:  # an infinite objective is null in a file
-            objective = -math.inf if self.document.get("sense") == "maximise" else math.inf
-        return Evaluation(
-            objective,
-            math.inf if scale is None else scale,
-            inner.get("terms", dict, {}),
-            inner.get("violations", dict, {}),
-        )
 
-    def trace(self) -> tuple[TracePoint, ...]:
-        points = self.get("trace", list, [])
-        for point in points:
-            if not isinstance(point, list) or len(point) != 3:
-                raise self.error("trace", "expected rows of time, objective and bound")
-        return tuple(TracePoint(*point) for point in points)
+def _evaluation(reader: Reader) -> Evaluation | None:
+    value = reader.get("evaluation", dict, None)
+    if value is None:
+        return None
+    inner = Reader(value, reader.source, "evaluation.")
+    objective, scale = inner.number("objective"), inner.number("scale")
+    if objective is None:  # an infinite objective is null in a file
+        objective = -math.inf if reader.document.get("sense") == "maximise" else math.inf
+    return Evaluation(
+        objective,
+        math.inf if scale is None else scale,
+        inner.amounts("terms", null=math.nan),
+        inner.amounts("violations", null=math.inf),
+    )

@@ -74,7 +74,9 @@ class Run:
         self.seed = seed
         self.threads = threads
         self.warm_start = warm_start
-        self.rng = np.random.default_rng(seed) if parent is None else parent.rng
+        self.rng: np.random.Generator = (
+            np.random.default_rng(seed) if parent is None else parent.rng
+        )
         self.x: NDArray[np.int64] | None = None
         self.parts: Mapping[str, Any] = {}
         self.evaluation: Evaluation | None = None

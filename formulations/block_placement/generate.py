@@ -173,7 +173,7 @@ def tiny(rng: Generator, name: str, measured: bool | None = None) -> dict[str, A
         if (servers + 1) ** int(lengths[model].sum()) <= 60_000:
             break
     devices, slots = int(rng.integers(1, 3)), int(rng.integers(1, 3))
-    often = 0.35
+    often = 0.55
 
     def limits(low: float, high: float, count: int) -> list[float | None]:
         return [None if rng.random() < 0.3 else float(_log_uniform(rng, low, high))
@@ -188,11 +188,11 @@ def tiny(rng: Generator, name: str, measured: bool | None = None) -> dict[str, A
     flat_rates = rng.random() < 0.2
     shape = (tasks,) if flat_rates else (tasks, servers)
     scoped = "task" if rng.random() < 0.4 else "block"
-    deadline: Any = _log_uniform(rng, 0.05, 3.0, tasks).tolist()
+    deadline: Any = _log_uniform(rng, 0.1, 5.0, tasks).tolist()
     if scoped == "block" and rng.random() < 0.5:
-        deadline = [_log_uniform(rng, 0.03, 2.0, lengths[i]).tolist() for i in model]
+        deadline = [_log_uniform(rng, 0.05, 4.0, lengths[i]).tolist() for i in model]
     use_measured = rng.random() < 0.25 if measured is None else measured
-    document = {
+    return {
         "problem": "block_placement",
         "version": 1,
         "name": name,
@@ -201,13 +201,13 @@ def tiny(rng: Generator, name: str, measured: bool | None = None) -> dict[str, A
             "speed_hz": _log_uniform(rng, 5e8, 2e9, devices).tolist(),
             "kappa": _log_uniform(rng, 1e-27, 1e-26, devices).tolist(),
             "tx_power_w": rng.uniform(0.1, 1.0, devices).tolist(),
-            "energy_budget_j": maybe(limits(0.3, 30.0, devices)),
-            "cycles_per_slot": maybe(limits(1e8, 5e9, devices)),
+            "energy_budget_j": maybe(limits(0.1, 10.0, devices)),
+            "cycles_per_slot": maybe(limits(3e7, 2e9, devices)),
         },
         "servers": {
             "speed_hz": _log_uniform(rng, 4e8, 1e10, servers).tolist(),
-            "cycles_per_slot": maybe(limits(1e8, 5e9, servers)),
-            "storage_bytes": maybe(limits(3e5, 3e8, servers)),
+            "cycles_per_slot": maybe(limits(3e7, 2e9, servers)),
+            "storage_bytes": maybe(limits(1e5, 1e8, servers)),
         },
         "wired_rate_bps": wired,
         "models": [_tiny_model(rng, int(n), servers, use_measured) for n in lengths],
@@ -233,7 +233,6 @@ def tiny(rng: Generator, name: str, measured: bool | None = None) -> dict[str, A
             "result_bits": float(_log_uniform(rng, 1e4, 1e7)) if rng.random() < 0.4 else 0.0,
         },
     }
-    return document
 
 
 def _tiny_model(rng: Generator, length: int, servers: int, measured: bool) -> dict[str, Any]:

@@ -118,19 +118,20 @@ def buffers(t):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def cheapest_paths(t, p, first, last, values, paths):  # type: ignore[no-untyped-def]
-    """Cheapest path of each of the tasks first..last-1: values [K], paths [K, M] (its padded
-    blocks are where the last real one is). Infinite where there is none."""
+def cheapest_paths(t, p, tasks, values, paths):  # type: ignore[no-untyped-def]
+    """Cheapest path of each of the tasks: values [len(tasks)] (infinite where there is none) and
+    paths [len(tasks), M] (a padded block is where the last real one is)."""
     longest = t.cycles.shape[1]
     arc, end, value, best, unit, drawn = buffers(t)
-    for k in range(first, last):
+    for row in range(len(tasks)):
+        k = tasks[row]
         length = t.lengths[t.model[k]]
         fill_arcs(t, p, k, arc, end, unit, drawn)
         cost_to_go(arc, end, length, value, best)
-        values[k] = value[0, 0]
-        follow(best, length, paths[k])
+        values[row] = value[0, 0]
+        follow(best, length, paths[row])
         for m in range(length, longest):
-            paths[k, m] = paths[k, length - 1]
+            paths[row, m] = paths[row, length - 1]
 
 
 @njit(cache=True)
@@ -144,37 +145,56 @@ def near_paths(t, p, k, budget, paths, costs):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def path_usage(t, p, k, paths, moved_s, busy_s, cycles, energy_j, late_s):  # type: ignore[no-untyped-def]
-    """What paths [P, M] of task k use: transfer seconds with the result [P], seconds of work and
-    cycles by location [P, A], joules [P], and seconds beyond block deadlines [P] (uncongested)."""
-    i = t.model[k]
-    scale = t.scale[k]
-    locations = busy_s.shape[1]
-    unit = np.empty((locations, locations))
-    drawn = np.empty((t.lengths[i], locations, locations))
-    fill_unit(t, k, unit)
-    for m in range(t.lengths[i]):
-        fill_joules(t, p.literal, k, m, unit, drawn[m])
-    busy_s[:] = 0.0
-    cycles[:] = 0.0
-    for row in range(paths.shape[0]):
-        at = 0
-        moved = 0.0
-        late = 0.0
-        energy = 0.0
-        for m in range(t.lengths[i]):
+def path_usage(t, p, tasks, paths, moved_s, busy_s, cycles, energy_j, late_s):  # type: ignore[no-untyped-def]
+    """What each of the paths [P, M] of the tasks [P] uses: transfer seconds with the result [P],
+    seconds of work and cycles by location [P, A], joules [P], and seconds beyond block deadlines
+    [P] where nothing is congested."""
+    models, devices, scales, lengths = t.model, t.device, t.scale, t.lengths
+    up, radio, back, down = t.up_s_per_bit, t.radio_s_per_bit, t.back_s_per_bit, t.down_s_per_bit
+    wire, server_hz, device_hz = t.wire_s_per_bit, t.server_speed_hz, t.device_speed_hz
+    timed, node_s, bits, arc_s = t.cycles_timed, t.measured_s, t.bits, t.arc_s
+    powered, node_j, arc_j, sends = t.cycles_powered, t.measured_j, t.arc_j, t.arc_powered
+    per_cycle, power, counted, limits = t.joule_per_cycle, t.tx_power_w, t.cycles, t.deadline_s
+    literal, result_bits = p.literal, p.result_bits
+    for row in range(len(tasks)):
+        k = tasks[row]
+        i, d, scale = models[k], devices[k], scales[k]
+        a = 0
+        for m in range(lengths[i]):
             b = paths[row, m]
-            speed = t.device_speed_hz[t.device[k]] if b == 0 else t.server_speed_hz[b - 1]
-            seconds = scale * (t.cycles_timed[i, m] / speed + t.measured_s[i, m, b])
-            moving = scale * (t.bits[i, m] * unit[at, b] + t.arc_s[i, m, at, b])
+            moving = arc_s[i, m, a, b]
+            sent = 0.0
+            if a == 0 and b > 0:
+                sent = moving + bits[i, m] * (up[k, b - 1] if literal else radio[k, b - 1])
+                moving += bits[i, m] * up[k, b - 1]
+            elif a > 0 and b == 0:
+                moving += bits[i, m] * back[k, a - 1]
+            elif a != b:
+                moving += bits[i, m] * wire[a - 1, b - 1]
+            if literal and a > 0 and b > 0:
+                sent = moving
+            drawn = node_j[i, m, b] + arc_j[i, m, a, b]
+            if sends[i, m]:
+                drawn += power[d] * sent
+            if b == 0:
+                drawn += powered[i, m] * per_cycle[d]
+            speed = device_hz[d] if b == 0 else server_hz[b - 1]
+            seconds = scale * (timed[i, m] / speed + node_s[i, m, b])
             busy_s[row, b] += seconds
-            cycles[row, b] += scale * t.cycles[i, m]
-            moved += moving
-            energy += drawn[m, at, b]
-            late += max(0.0, moving + seconds - t.deadline_s[k, m])
-            at = b
-        if at > 0:
-            moved += p.result_bits * scale * t.down_s_per_bit[k, at - 1]
-        moved_s[row] = moved
-        energy_j[row] = energy
-        late_s[row] = late
+            cycles[row, b] += scale * counted[i, m]
+            energy_j[row] += scale * drawn
+            moved_s[row] += scale * moving
+            late_s[row] += max(0.0, scale * moving + seconds - limits[k, m])
+            a = b
+        if a > 0:
+            moved_s[row] += result_bits * scale * down[k, a - 1]
+
+
+@njit(cache=True)
+def count_use(t, tasks, paths, counts):  # type: ignore[no-untyped-def]
+    """Add to counts [I, M, A] how many of the tasks run each block of each model where."""
+    models, lengths = t.model, t.lengths
+    for row in range(len(tasks)):
+        i = models[tasks[row]]
+        for m in range(lengths[i]):
+            counts[i, m, paths[row, m]] += 1

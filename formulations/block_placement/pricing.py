@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from formulations.block_placement import kernels
 from formulations.block_placement.instance import BlockPlacement
+from formulations.block_placement.objective import SLACK
 from optkit.run import Run
 
 Floats = NDArray[np.float64]
@@ -75,15 +76,37 @@ class Cheapest(NamedTuple):
     locations: Ints
 
 
-def cheapest(instance: BlockPlacement, prices: Prices, run: Run | None = None) -> Cheapest:
-    """Solve every task by itself (spec 3.1). With a run, it may stop early: the tasks that were
-    not reached then have a cost of NaN."""
-    count = instance.tasks
-    values = np.full(count, np.nan)
-    paths = np.zeros((count, instance.blocks), dtype=np.int64)
-    for first in range(0, count, _CHUNK):
+def cheapest(
+    instance: BlockPlacement,
+    prices: Prices,
+    tasks: Ints | None = None,
+    run: Run | None = None,
+) -> Cheapest:
+    """Solve every task (or those named) by itself (mathematics page, section 3.1). With a run, it may stop early: the
+    tasks that were not reached then have a cost of NaN."""
+    chosen = np.arange(instance.tasks) if tasks is None else tasks
+    values = np.full(len(chosen), np.nan)
+    paths = np.zeros((len(chosen), instance.blocks), dtype=np.int64)
+    for first in range(0, len(chosen), _CHUNK):
         if run is not None and run.stopped():
             break
-        last = min(first + _CHUNK, count)
-        kernels.cheapest_paths(instance.tables, prices, first, last, values, paths)
+        part = slice(first, first + _CHUNK)
+        kernels.cheapest_paths(instance.tables, prices, chosen[part], values[part], paths[part])
     return Cheapest(values, paths)
+
+
+def with_task_deadlines(instance: BlockPlacement, best: Cheapest, tasks: Ints) -> Floats:
+    """Least uncoupled cost of each task where deadlines are for whole tasks [K].
+
+    The path of least delay decides: in the penalty its lateness is the least, and where it is
+    late no path is in time (infinite). Elsewhere the costs are those of the paths.
+    """
+    options = instance.options
+    if not instance.active_deadlines or options.deadline_scope == "block":
+        return best.cost
+    limit = instance.tables.task_deadline_s[tasks]
+    if options.deadline == "hard":
+        late = best.cost > limit * (1 + SLACK)
+        return np.where(late, np.inf, best.cost)
+    penalty: Floats = options.penalty_weight * np.maximum(best.cost - limit, 0.0)
+    return best.cost + penalty

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from optkit.errors import InstanceError
-from optkit.fields import NonNegative, Positive, array, convert
+from optkit.fields import NonNegative, Positive, array, convert, show
 
 LARGEST_SLOT = 999_999
 
@@ -118,7 +118,7 @@ def parse(document: Mapping[str, Any]) -> Document:
 
 def _length(value: Any, path: str) -> int:
     if not isinstance(value, (list, tuple, np.ndarray)):
-        array(value, path, (1,))  # raises: not a list
+        raise InstanceError(f"found {show(value)}, expected a list", path)
     if len(value) == 0:
         raise InstanceError("found an empty list, expected at least one entry", path)
     return len(value)
@@ -151,7 +151,10 @@ def _rate_matrix(value: Any, servers: int) -> Any:
         return array(
             value, "wired_rate_bps", (servers, servers), exclusive=True, free_diagonal=True
         )
-    return float(array([value], "wired_rate_bps", (1,), exclusive=True)[0])
+    try:
+        return float(array([value], "wired_rate_bps", (1,), exclusive=True)[0])
+    except InstanceError as error:
+        raise InstanceError(error.message, "wired_rate_bps") from None
 
 
 def _check_model(model: Model, path: str, parsed: Document, servers: int) -> None:
@@ -219,8 +222,7 @@ def _check_tasks(parsed: Document, servers: int) -> None:
     if tasks.scale is not None:
         tasks.scale = array(tasks.scale, "tasks.scale", (count,), exclusive=True)
     if tasks.deadline_s is not None:
-        lengths = np.array([len(m.blocks) for m in parsed.models])[tasks.model]
-        tasks.deadline_s = _deadlines(tasks.deadline_s, lengths, parsed.options.deadline_scope)
+        tasks.deadline_s = _deadlines(parsed)
 
 
 def _rates(value: Any, name: str, count: int, servers: int) -> Any:
@@ -232,20 +234,22 @@ def _rates(value: Any, name: str, count: int, servers: int) -> Any:
     return array(value, path, (count,) if flat else (count, servers), exclusive=True)
 
 
-def _deadlines(value: Any, lengths: Any, scope: str) -> Any:
+def _deadlines(parsed: Document) -> Any:
     """[K], or [K][M_k] padded with NaN to [K][M]."""
-    path = "tasks.deadline_s"
+    path, value = "tasks.deadline_s", parsed.tasks.deadline_s
+    by_model = np.array([len(model.blocks) for model in parsed.models])
+    lengths = by_model[parsed.tasks.model]
     count = len(lengths)
     if isinstance(value, np.ndarray) and value.ndim == 2:
-        value = [list(row[:n]) for row, n in zip(value.tolist(), lengths, strict=False)]
+        value = value.tolist()
     nested = isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple))
     if not nested:
         return array(value, path, (count,))
-    if scope == "task":
+    if parsed.options.deadline_scope == "task":
         raise InstanceError('deadline_scope "task" needs one number a task', path)
     if len(value) != count:
         raise InstanceError(f"found {len(value)} entries, expected {count}", path)
-    padded = np.full((count, int(max(lengths))), np.nan)
+    padded = np.full((count, int(by_model.max())), np.nan)
     for task, row in enumerate(value):
         padded[task, : lengths[task]] = array(row, f"{path}[{task}]", (int(lengths[task]),))
     padded.setflags(write=False)
@@ -270,4 +274,7 @@ def canonical(document: Document) -> dict[str, Any]:
         return [plain(v) for v in value] if isinstance(value, list) else value
 
     result: dict[str, Any] = plain(document)
+    deadlines = document.tasks.deadline_s
+    if deadlines is not None and np.isnan(deadlines).any():  # padded: models differ in length
+        result["tasks"]["deadline_s"] = [row[~np.isnan(row)].tolist() for row in deadlines]
     return result

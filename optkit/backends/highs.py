@@ -29,9 +29,10 @@ from optkit.run import Run
 
 Option = bool | int | float | str
 
+_LP_NAMES = str.maketrans(" []", "_()")
 TOLERANCE = 1e-9
 #: In scaled units, where objective coefficients are about 1 to 1e4.
-_ABSOLUTE_GAP = 1e-8
+_ABSOLUTE_GAP = 1e-9
 #: A point that breaks a scaled row by more than this is not believed.
 _BELIEVED = 1e-6
 _SETTINGS: Mapping[str, Option] = {
@@ -151,10 +152,12 @@ def export(model: LinearModel, path: str | os.PathLike[str]) -> None:
         solver, model, model.matrix, model.cost, model.row_lower, model.row_upper,
         sense, model.offset,
     )  # fmt: skip
+    # Spaces end a name in both formats; brackets are quadratic terms in the LP format.
+    readable = str.maketrans(" ", "_") if Path(path).suffix == ".mps" else _LP_NAMES
     for column, name in enumerate(model.column_names):
-        solver.passColName(column, name)
+        solver.passColName(column, name.translate(readable))
     for row, name in enumerate(model.row_names):
-        solver.passRowName(row, name)
+        solver.passRowName(row, name.translate(readable))
     if solver.writeModel(os.fspath(path)) == highspy().HighsStatus.kError:
         raise UsageError(f"cannot write the model to {os.fspath(path)}")
 

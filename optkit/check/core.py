@@ -13,6 +13,7 @@ from optkit.errors import DecisionError
 from optkit.evaluation import Evaluation
 from optkit.instance import Instance
 from optkit.result import Result, Status
+from optkit.wording import shortened, show
 
 _RELATIVE = 1e-9
 
@@ -22,7 +23,8 @@ def compare(instance: Instance, result: Result) -> CheckReport:
     problems: list[str] = []
     facts: list[str] = []
     if result.problem != instance.problem:
-        problems.append(f"the result is of problem {result.problem}, not {instance.problem}")
+        problem = shortened(result.problem)
+        problems.append(f"the result is of problem {problem}, the instance of {instance.problem}")
         return CheckReport(tuple(problems), tuple(facts))
     if result.instance_digest != instance.digest:
         problems.append(
@@ -30,10 +32,10 @@ def compare(instance: Instance, result: Result) -> CheckReport:
             f"this instance has {instance.digest[:12]}"
         )
     if result.sense != instance.sense:
-        problems.append(f"sense is {result.sense}, the problem is to {instance.sense}")
+        problems.append(f"the file says {result.sense}, the problem is to {instance.sense}")
     if result.decision is None and result.x is None:
         if result.status in (Status.OPTIMAL, Status.FEASIBLE):
-            problems.append(f"status {result.status.value} without a decision")
+            problems.append(f"status is {result.status.value}, but the file holds no decision")
         facts.append("no decision to evaluate")
         return CheckReport(tuple(problems), tuple(facts))
     try:
@@ -61,7 +63,7 @@ def _compare_evaluation(
 ) -> None:
     claimed = result.evaluation
     if claimed is None:
-        problems.append("a decision without its evaluation")
+        problems.append("the file holds a decision, but not its evaluation")
         return
     scale = found.scale if math.isfinite(found.scale) else 1.0
     if not _same(claimed.objective, found.objective, scale):
@@ -72,10 +74,14 @@ def _compare_evaluation(
         ours: Mapping[str, Any] = getattr(found, kind)
         theirs: Mapping[str, Any] = getattr(claimed, kind)
         for name in sorted({*ours, *theirs}):
-            if name not in ours or name not in theirs:
-                problems.append(f"{kind}.{name} is {'un' if name not in ours else 'not '}known")
+            field = f"evaluation.{kind}.{shortened(name)}"
+            if name not in ours:
+                problems.append(f"{field} is in the file, but {result.problem} has none")
+            elif name not in theirs:
+                problems.append(f"{field} is missing from the file")
             elif not _same(theirs[name], ours[name], 0.0):
-                problems.append(f"{kind}.{name} differs from the file")
+                problems.append(f"{field} is {_show(ours[name])}, the file says "
+                                f"{_show(theirs[name])}")  # fmt: skip
 
 
 def _compare_status(
@@ -89,7 +95,7 @@ def _compare_status(
         problems.append("status is infeasible, but the decision is feasible")
     if not found.feasible or result.bound is None:
         if result.status is Status.OPTIMAL:
-            problems.append("status is optimal without a feasible decision and a bound")
+            problems.append("status is optimal, but a feasible decision or a bound is missing")
         return
     slack = found.objective - result.bound
     slack = slack if instance.sense == "minimise" else -slack
@@ -99,6 +105,10 @@ def _compare_status(
         problems.append(f"status is optimal, but the bound {result.bound!r} leaves a gap")
     else:
         facts.append(f"bound {result.bound!r} agrees with status {result.status.value}")
+
+
+def _show(value: Any) -> str:
+    return show(value) if np.ndim(value) == 0 else "another array"
 
 
 def _same(claimed: Any, found: Any, scale: float) -> bool:

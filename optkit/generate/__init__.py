@@ -24,9 +24,8 @@ def generate(problem: str, family: str, seed: int = 0, **generator_parameters: A
     InstanceError
         The parameters describe an instance that is not valid.
     """
-    import inspect
-
     from optkit.errors import UsageError, suggestion
+    from optkit.parameters import check_parameters
     from optkit.registry import problem as find
     from optkit.registry import resolve
 
@@ -34,17 +33,17 @@ def generate(problem: str, family: str, seed: int = 0, **generator_parameters: A
     if family not in description.families:
         known = description.families
         raise UsageError(
-            f"unknown family {family!r} of {problem}{suggestion(family, known)}; "
+            f"unknown family {family[:60]!r} of {problem}{suggestion(family, known)}; "
             f"known: {', '.join(known)}"
         )
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"the seed is {seed!r}, expected an integer >= 0")
     function = resolve(description.generate)
-    names = list(inspect.signature(function).parameters)[2:]
-    for name in generator_parameters:
-        if name not in names:
-            raise UsageError(
-                f"the generator of {problem} has no parameter {name!r}{suggestion(name, names)}; "
-                f"known: {', '.join(names)}"
-            )
-    return description.instance_class()(function(family, seed, **generator_parameters))
+    checked = check_parameters(
+        function,
+        generator_parameters,
+        skip=2,
+        owner=f"the generator of {problem}",
+        noun="parameter",
+    )
+    return description.instance_class()(function(family, seed, **checked))

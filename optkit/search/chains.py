@@ -50,13 +50,13 @@ class Chains:
         """Walk without looking at objectives; what a change makes of them, and their spread.
 
         The walk takes whatever breaks no more than before, and goes on after `changes` changes,
-        to `most`, until an objective is finite. The mean absolute difference and the spread are
-        of finite objectives, and 0 where they do not differ.
+        to `most`, until as many were between finite objectives. The mean absolute difference
+        and the spread are of finite objectives, and 0 where they do not differ.
         """
         differences, costs = [np.zeros(0)], [self._cost[np.isfinite(self._cost)]]
         for count in range(most):
-            met = any(len(cost) for cost in costs)
-            if self._run.stopped() or (met and count >= changes):
+            pairs = sum(map(len, differences))
+            if self._run.stopped() or min(count, pairs) >= changes:
                 break
             position, before = self._change()
             cost, violation = self._judge()
@@ -123,8 +123,9 @@ class Chains:
         _, broken, cost = rank
         finite = np.isfinite(cost)
         self._worst = float(np.max(cost[finite], initial=self._worst))
-        excess = np.minimum(self._excess(batch.evaluation), _ENDLESS)
-        return cost, excess + broken + ~finite
+        violation = np.minimum(self._excess(batch.evaluation), _ENDLESS)
+        violation += broken + ~finite
+        return cost, violation
 
     def _finite(self, cost: NDArray[np.float64]) -> NDArray[np.float64]:
         """Objectives with the worst finite one met in place of infinite ones.

@@ -75,7 +75,7 @@ def _cheapest(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and options of the cheapest extensions, at most `width`, cheapest first."""
     totals = spent[:, None] + environment.costs(state)
-    totals = np.where(environment.mask(state) & np.isfinite(totals), totals, np.inf).ravel()
+    totals = np.where(environment.mask(state), totals, np.inf).ravel()
     if width == 1:
         order = np.array([np.argmin(totals)])
     else:

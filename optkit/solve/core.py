@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+import threading
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -32,17 +33,23 @@ def solve_instance(
     warm_start: Any = None,
     on_progress: Callable[[Progress], None] | None = None,
     options: Mapping[str, Any] | None = None,
-    on_result: Callable[[Result], None] | None = None,
+    on_result: Callable[[Callable[[], Result]], None] | None = None,
+    interrupt: threading.Event | None = None,
 ) -> Result:
-    """As ``optkit.solve``; `on_result` also receives the result so far with each progress."""
+    """As ``optkit.solve``, with two hooks for those who run many.
+
+    `on_result` is called with each progress and is given a function that builds the result so
+    far, as of a run that crashes now. With an `interrupt`, the caller handles the signals.
+    """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise UsageError(f"the seed is {seed!r}, expected an integer >= 0")
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise UsageError(f"threads is {threads!r}, expected an integer >= 1")
     chosen = _chosen(method, instance)
     checked = chosen.check_options(options or {})
-    start = None if warm_start is None else _warm_start(instance, warm_start)
-    with interruptible() as interrupt:
+    start = None if warm_start is None else starting_point(instance, warm_start)
+    signals = interruptible() if interrupt is None else contextlib.nullcontext(interrupt)
+    with signals as event:
         run = Run(
             instance,
             stop,
@@ -50,14 +57,14 @@ def solve_instance(
             threads=threads,
             warm_start=start,
             proves_bound=chosen.proves_bound,
-            interrupt=interrupt,
+            interrupt=event,
         )
 
         def report(progress: Progress) -> None:
             if on_progress is not None:
                 on_progress(progress)
             if on_result is not None:
-                on_result(_result(run, chosen, checked, StopReason.CRASHED))
+                on_result(lambda: _result(run, chosen, checked, StopReason.CRASHED))
 
         if on_progress is not None or on_result is not None:
             run.on_progress = report
@@ -90,7 +97,14 @@ def _chosen(method: str | Method | Callable[..., None], instance: Instance) -> M
     raise UsageError(f"method is {method!r}, expected a name, a Method or a function")
 
 
-def _warm_start(instance: Instance, given: Any) -> tuple[NDArray[np.int64], Mapping[str, Any]]:
+def starting_point(instance: Instance, given: Any) -> tuple[NDArray[np.int64], Mapping[str, Any]]:
+    """The vector and the parts of a warm start: a vector, a readable decision or a result.
+
+    Raises
+    ------
+    DecisionError
+        It holds no decision, or none of this instance.
+    """
     if isinstance(given, Result):
         if given.decision is not None:
             given = given.decision
@@ -104,9 +118,7 @@ def _warm_start(instance: Instance, given: Any) -> tuple[NDArray[np.int64], Mapp
     return instance.check_decision(given), {}
 
 
-def _result(
-    run: Run, method: Method, options: Mapping[str, Any], reason: StopReason
-) -> Result:
+def _result(run: Run, method: Method, options: Mapping[str, Any], reason: StopReason) -> Result:
     instance = run.instance
     feasible = run.evaluation is not None and run.evaluation.feasible
     if run.proved_infeasible:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -122,7 +123,9 @@ class Assignment(Toy):
     def judge(self, x: NDArray[np.int64], **parts: Any) -> BatchEvaluation:
         chosen = x[:, :, None] == np.arange(len(self.capacity))
         load = np.sum(chosen * self.size[:, None], axis=1)
-        objective = np.sum(chosen * self.cost, axis=(1, 2)) + self.crowding * np.sum(load**2, 1)
+        objective = np.where(chosen, self.cost, 0).sum(axis=(1, 2)) + self.crowding * np.sum(
+            load**2, 1
+        )
         over = np.sum(np.maximum(load - self.capacity, 0.0), axis=1)
         return BatchEvaluation(objective, np.abs(objective), {}, {"capacity": over})
 
@@ -183,10 +186,14 @@ class Long(Toy):
 
 
 class Overload(Toy):
-    """Queueing: the objective is infinite, and a row broken, unless few choose the server."""
+    """Queueing: the objective is infinite unless few choose the server.
+
+    That also breaks a row, which says by how much, unless the instance is silent.
+    """
 
     def prepare(self, **fields: NDArray[Any]) -> None:
         self.tasks, self.room = int(fields["tasks"]), int(fields["room"])
+        self.silent = bool(fields.get("silent", np.array(False)))
         self.choices = np.full(self.tasks, 2)
 
     def judge(self, x: NDArray[np.int64], **parts: Any) -> BatchEvaluation:
@@ -194,7 +201,8 @@ class Overload(Toy):
         local = 10.0 * (self.tasks - served)
         queue = np.where(served < self.room, served / np.maximum(self.room - served, 1), np.inf)
         over = np.maximum(served - self.room + 1, 0)
-        return BatchEvaluation(local + queue, local, {}, {"unstable": over})
+        violations = {} if self.silent else {"unstable": over}
+        return BatchEvaluation(local + queue, local, {}, violations)
 
 
 def brute_force(instance: Instance) -> float | None:
@@ -209,7 +217,9 @@ def brute_force(instance: Instance) -> float | None:
     return best
 
 
-def random_assignment(seed: int, tasks: int = 6, servers: int = 3, slack: float = 1.5) -> Assignment:
+def random_assignment(
+    seed: int, tasks: int = 6, servers: int = 3, slack: float = 1.5
+) -> Assignment:
     rng = np.random.default_rng(seed)
     size = rng.integers(1, 6, tasks)
     return Assignment(
@@ -248,8 +258,8 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 @pytest.fixture
-def toys() -> dict[str, Any]:
-    """The toy problems and their helpers by name."""
+def toys() -> SimpleNamespace:
+    """The toy problems and their helpers."""
     names = (Assignment, Knapsack, Levels, Long, Overload)
     helpers = (brute_force, random_assignment, random_knapsack)
-    return {made.__name__: made for made in (*names, *helpers)}
+    return SimpleNamespace(**{made.__name__: made for made in (*names, *helpers)})

@@ -1,0 +1,88 @@
+"""Progress of a run on stderr: a status line on a terminal, a line now and then in a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from optkit.errors import one_line
+from optkit.result import relative_gap
+
+if TYPE_CHECKING:
+    from optkit.run import Progress
+
+_LINE_EVERY_S = 5.0
+_STATUS_EVERY_S = 0.25
+
+Callback = Callable[["Progress"], None]
+
+
+@contextlib.contextmanager
+def progress(label: str, unit: str, quiet: bool) -> Iterator[Callback | None]:
+    """A callback for ``solve`` that shows how the run goes; ``None`` where nothing is wanted."""
+    if quiet:
+        yield None
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        with _status_line(label, unit) as callback:
+            yield callback
+    else:
+        yield _Throttled(_LINE_EVERY_S, lambda now: _print(describe(now, label, unit)))
+
+
+def describe(now: Progress, label: str, unit: str) -> str:
+    """One line: elapsed time, objective, bound, gap and iterations."""
+    facts = [f"{now.time_s:.0f} s"]
+    if now.objective is None:
+        facts.append("no feasible decision yet")
+    else:
+        facts.append(f"objective {now.objective:.6g} {unit}".rstrip())
+    if now.bound is not None:
+        facts.append(f"bound {now.bound:.6g}")
+        if now.objective is not None:
+            facts.append(f"gap {100 * relative_gap(now.objective, now.bound):.3g} %")
+    if now.iterations:
+        facts.append(f"{now.iterations:,} iterations")
+    return one_line(f"{label}: {', '.join(facts)}")
+
+
+class _Throttled:
+    """Passes on at most one progress in so many seconds, none before that."""
+
+    def __init__(self, every_s: float, show: Callback) -> None:
+        self._every_s = self._due_s = every_s
+        self._show = show
+
+    def __call__(self, now: Progress) -> None:
+        if now.time_s >= self._due_s:
+            self._due_s = now.time_s + self._every_s
+            with contextlib.suppress(OSError, ValueError):  # nobody reads stderr any more
+                self._show(now)
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _status_line(label: str, unit: str) -> Iterator[Callback]:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    # Without a thread of its own: refreshed by the callback alone.
+    with Live(
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as live:
+
+        def show(now: Progress) -> None:
+            text = Text(describe(now, label, unit), no_wrap=True, overflow="ellipsis")
+            live.update(text, refresh=True)
+
+        yield _Throttled(_STATUS_EVERY_S, show)
