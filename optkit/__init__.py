@@ -6,8 +6,6 @@ loaded when they are first named, so that importing optkit imports nothing heavy
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from optkit.check import check as check
@@ -19,6 +17,7 @@ from optkit.errors import OptkitError as OptkitError
 from optkit.errors import SolverError as SolverError
 from optkit.errors import UsageError as UsageError
 from optkit.generate import generate as generate
+from optkit.loading import load as load
 from optkit.registry import Method as Method
 from optkit.registry import Problem as Problem
 from optkit.registry import methods as methods
@@ -56,29 +55,3 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     return getattr(importlib.import_module(_CLASSES[name]), name)
-
-
-def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Instance:
-    """Read an instance of any problem from a JSON file or from a document in memory.
-
-    Raises
-    ------
-    InstanceError
-        One line with the file, the path of the field, what was found and what was expected.
-    """
-    from optkit.errors import suggestion
-    from optkit.files import read_document
-    from optkit.registry import problem
-
-    document = source if isinstance(source, Mapping) else read_document(source)
-    file = "" if isinstance(source, Mapping) else os.fspath(source)
-    name = document.get("problem")
-    if name not in problems() if isinstance(name, str) else True:
-        hint = suggestion(name, problems()) if isinstance(name, str) else ""
-        found = "missing" if name is None else f"found {str(name)[:60]!r}"
-        known = ", ".join(problems())
-        raise InstanceError(f"{found}, expected one of: {known}{hint}", "problem", file)
-    try:
-        return problem(str(name)).instance_class()(document)
-    except InstanceError as error:
-        raise InstanceError(error.message, error.field, error.source or file) from None

@@ -31,7 +31,8 @@ def fail(error: object) -> None:
     """Write one line on stderr, whatever the text of the error holds."""
     line = one_line(f"optkit: {error}")
     if len(line) > _LONGEST_LINE:
-        line = line[: _LONGEST_LINE - 3] + "..."
+        half = _LONGEST_LINE // 2
+        line = f"{line[:half]}...{line[-half:]}"
     with contextlib.suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
 

@@ -170,6 +170,7 @@ def _check_nested(
     null: bool,
     free_diagonal: bool,
     wanted: str,
+    unread: int | None = None,
 ) -> None:
     if not isinstance(value, (list, tuple)):
         raise InstanceError(f"found {show(value)}, expected a list of {shape[0]}", path)
@@ -177,19 +178,16 @@ def _check_nested(
         raise InstanceError(f"found {len(value)} entries, expected {shape[0]}", path)
     if len(shape) > 1:
         for index, row in enumerate(value):
-            diagonal = index if free_diagonal and len(shape) == 2 else None
-            if diagonal is not None and isinstance(row, list) and len(row) == shape[1]:
-                rest = row[:diagonal] + row[diagonal + 1 :]
-                if row[diagonal] is None and None not in rest:
-                    row = row[:diagonal] + [1 if integer else 1.0] + row[diagonal + 1 :]
-            _check_nested(row, f"{path}[{index}]", shape[1:], integer, null, False, wanted)
+            diagonal = index if free_diagonal else None
+            inner = (f"{path}[{index}]", shape[1:], integer, null, False, wanted)
+            _check_nested(row, *inner, unread=diagonal)
         return
     allowed: set[type] = {int} if integer else {int, float}
     if null:
         allowed.add(type(None))
     if not set(map(type, value)) <= allowed:
         for index, item in enumerate(value):
-            if type(item) not in allowed:
+            if type(item) not in allowed and not (index == unread and item is None):
                 raise InstanceError(f"found {show(item)}, expected {wanted}", f"{path}[{index}]")
 
 

@@ -191,9 +191,7 @@ def problem(name: str) -> Problem:
     known = problems()
     if name not in known:
         names = ", ".join(known)
-        raise UsageError(
-            f"unknown problem {name[:60]!r}{suggestion(name, known)}; known: {names}"
-        )
+        raise UsageError(f"unknown problem {name[:60]!r}{suggestion(name, known)}; known: {names}")
     return known[name]
 
 

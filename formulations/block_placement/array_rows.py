@@ -22,9 +22,7 @@ class Columns:
     def __len__(self) -> int:
         return self._count
 
-    def add(
-        self, cost: Floats, lower: ArrayLike, upper: ArrayLike, integer: bool = False
-    ) -> Ints:
+    def add(self, cost: Floats, lower: ArrayLike, upper: ArrayLike, integer: bool = False) -> Ints:
         """Add one column for each cost; returns their numbers."""
         size = len(cost)
         self._batches.append(

@@ -237,7 +237,7 @@ def tiny(rng: Generator, name: str, measured: bool | None = None) -> dict[str, A
 
 def _tiny_model(rng: Generator, length: int, servers: int, measured: bool) -> dict[str, Any]:
     def table(low: float, high: float, shape: Any, holes: float) -> NDArray[Any]:
-        values = _log_uniform(rng, low, high, shape).astype(object)
+        values: NDArray[Any] = _log_uniform(rng, low, high, shape).astype(object)
         values[rng.random(shape) < holes] = None
         return values
 

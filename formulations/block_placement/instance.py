@@ -84,7 +84,8 @@ class BlockPlacement(Instance):
             "storage": self.storage_bytes,
         }
         found = {name for name, limit in limits.items() if limit is not None}
-        if self.options.congestion != "none":
+        linear = self.options.congestion == "linear" and self.options.congestion_slope > 0
+        if self.options.congestion == "ps" or linear:
             found.add("load")
         return frozenset(found)
 

@@ -148,14 +148,14 @@ def near_paths(t, p, k, budget, paths, costs):  # type: ignore[no-untyped-def]
 def path_usage(t, p, tasks, paths, moved_s, busy_s, cycles, energy_j, late_s):  # type: ignore[no-untyped-def]
     """What each of the paths [P, M] of the tasks [P] uses: transfer seconds with the result [P],
     seconds of work and cycles by location [P, A], joules [P], and seconds beyond block deadlines
-    [P] where nothing is congested."""
+    [P], all without congestion. A path beyond a hard deadline takes infinite transfer seconds."""
     models, devices, scales, lengths = t.model, t.device, t.scale, t.lengths
     up, radio, back, down = t.up_s_per_bit, t.radio_s_per_bit, t.back_s_per_bit, t.down_s_per_bit
     wire, server_hz, device_hz = t.wire_s_per_bit, t.server_speed_hz, t.device_speed_hz
     timed, node_s, bits, arc_s = t.cycles_timed, t.measured_s, t.bits, t.arc_s
     powered, node_j, arc_j, sends = t.cycles_powered, t.measured_j, t.arc_j, t.arc_powered
     per_cycle, power, counted, limits = t.joule_per_cycle, t.tx_power_w, t.cycles, t.deadline_s
-    literal, result_bits = p.literal, p.result_bits
+    literal, result_bits, hard = p.literal, p.result_bits, p.hard
     for row in range(len(tasks)):
         k = tasks[row]
         i, d, scale = models[k], devices[k], scales[k]
@@ -184,7 +184,11 @@ def path_usage(t, p, tasks, paths, moved_s, busy_s, cycles, energy_j, late_s):  
             cycles[row, b] += scale * counted[i, m]
             energy_j[row] += scale * drawn
             moved_s[row] += scale * moving
-            late_s[row] += max(0.0, scale * moving + seconds - limits[k, m])
+            late = scale * moving + seconds - limits[k, m]
+            if late > 0.0:
+                late_s[row] += late
+                if hard and scale * moving + seconds > limits[k, m] * (1 + _SLACK):
+                    moved_s[row] = np.inf
             a = b
         if a > 0:
             moved_s[row] += result_bits * scale * down[k, a - 1]

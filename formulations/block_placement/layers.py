@@ -1,4 +1,4 @@
-"""The arcs of tasks in their layered graphs, as the arrays from which the exact models are built."""
+"""The arcs of tasks in their layered graphs, as the arrays that the exact models are built from."""
 
 from __future__ import annotations
 
@@ -61,13 +61,10 @@ class Layers:
     @property
     def lost(self) -> Mask:
         """Tasks [K] that have no path at all."""
-        without: Mask = ~self.node.any(axis=2).all(axis=1)
-        return without
+        return ~np.asarray(_any(self.node, 2).all(axis=1))
 
 
-def task_groups(
-    instance: BlockPlacement, size: int, tasks: Ints | None = None
-) -> Iterator[Ints]:
+def task_groups(instance: BlockPlacement, size: int, tasks: Ints | None = None) -> Iterator[Ints]:
     """All tasks, or those given, in groups of at most `size` of the same model."""
     chosen = np.arange(instance.tasks) if tasks is None else tasks
     model = instance.tables.model[chosen]
@@ -77,8 +74,8 @@ def task_groups(
         yield from np.split(same, range(size, len(same), size))
 
 
-def layers_of(instance: BlockPlacement, tasks: Ints) -> Layers:
-    """The arcs of tasks of the same model."""
+def layers_of(instance: BlockPlacement, tasks: Ints, hub: bool = True) -> Layers:
+    """The arcs of tasks of the same model; without hubs if so asked."""
     t = instance.tables
     model = int(t.model[tasks[0]])
     length = int(t.lengths[model])
@@ -108,13 +105,12 @@ def layers_of(instance: BlockPlacement, tasks: Ints) -> Layers:
     usable = _connected(usable)
     result = np.zeros((len(tasks), locations))
     result[:, 1:] = instance.options.result_bits * scale[:, None] * t.down_s_per_bit[tasks]
-    opened, values = _with_hub(
-        _hubs(instance, model, length), usable, [moving, drawn, late, spare, room]
-    )
+    hubs = _hubs(instance, model, length) & hub
+    opened, values = _with_hub(hubs, usable, [moving, drawn, late, spare, room])
+    moving, drawn, late, spare, room = values
     return Layers(
-        instance, model, tasks, opened, usable.any(axis=2), *values,
-        compute_s=compute, cycles=cycles, param_bytes=t.param_bytes[model, :length],
-        result_s=result,
+        instance, model, tasks, opened, _any(usable, 2), moving, drawn, late, spare, room,
+        compute, cycles, t.param_bytes[model, :length], result,
     )  # fmt: skip
 
 
@@ -214,10 +210,14 @@ def _connected(usable: Mask) -> Mask:
     """Only the arcs [K, L, A, A] that lie on a whole path."""
     usable = usable.copy()
     for m in range(1, usable.shape[1]):
-        usable[:, m] &= usable[:, m - 1].any(axis=1)[:, :, None]
+        usable[:, m] &= _any(usable[:, m - 1], 1)[:, :, None]
     for m in range(usable.shape[1] - 1, 0, -1):
-        usable[:, m - 1] &= usable[:, m].any(axis=2)[:, None, :]
+        usable[:, m - 1] &= _any(usable[:, m], 2)[:, None, :]
     return usable
+
+
+def _any(mask: Mask, axis: int) -> Mask:
+    return np.asarray(mask.any(axis=axis))
 
 
 def _hubs(instance: BlockPlacement, model: int, length: int) -> Mask:
@@ -240,8 +240,8 @@ def _with_hub(hubs: Mask, usable: Mask, values: list[Floats]) -> tuple[Mask, lis
     hops[0] = hops[:, 0] = False
     hopping = usable & hops & hubs[:, None, None]
     opened[:, :, :-1, :-1] &= ~hopping
-    opened[:, :, :-1, -1] = hopping.any(axis=3)
-    opened[:, :, -1, :-1] = hopping.any(axis=2)
+    opened[:, :, :-1, -1] = _any(hopping, 3)
+    opened[:, :, -1, :-1] = _any(hopping, 2)
     other = np.minimum(np.arange(locations) % max(locations - 1, 1) + 1, locations - 1)
     extended = []
     for value in values:

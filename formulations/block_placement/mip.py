@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from formulations.block_placement.instance import BlockPlacement
 from formulations.block_placement.layers import Layers, busiest, layers_of, task_groups
 from formulations.block_placement.mip_congestion import Congestion
+from formulations.block_placement.mip_start import begin_at, raise_lateness
 from formulations.block_placement.objective import SLACK
 from formulations.block_placement.opening import open_run
 from formulations.block_placement.refine import refine
@@ -81,7 +82,7 @@ def mip(
         export_pyomo(model.pyomo, export)
         if start:
             open_run(instance, run)
-    refine(instance, run, model, model.curves)
+    refine(run, model, model.curves)
 
 
 class PlacementModel:
@@ -144,7 +145,10 @@ class PlacementModel:
     def solve(self, run: Run) -> Solution:
         """Solve the model from the run's incumbent on."""
         if run.objective is not None and run.x is not None:
-            self._begin_at(run.x, np.asarray(run.evaluation.terms["rho"]))  # type: ignore[union-attr]
+            begin_at(self.pyomo, self.instance, run.x)
+            if self._congestion is not None and run.evaluation is not None:
+                self._congestion.begin_at(np.asarray(run.evaluation.terms["rho"]))
+            raise_lateness(self.pyomo)
         return solve_pyomo(
             self.pyomo,
             run,
@@ -165,13 +169,8 @@ class PlacementModel:
     def forbid(self, x: Ints) -> None:
         """Cut off one decision."""
         model, locations = self.pyomo, self.instance.padded(x)
-        chosen = [
-            model.x[k, m, int(locations[k, m])]
-            for k in range(self.instance.tasks)
-            for m in range(int(self.instance.lengths[k]))
-        ]
-        row = self._sum([(1.0, variable) for variable in chosen]) <= len(chosen) - 1
-        model.forbidden[len(model.forbidden)] = row
+        chosen = [(1.0, v) for (k, m, j), v in model.x.items() if locations[k, m] == j]
+        model.forbidden[len(model.forbidden)] = self._sum(chosen) <= len(chosen) - 1
 
     # --- tasks -----------------------------------------------------------------------------------
 
@@ -288,39 +287,6 @@ class PlacementModel:
         x[np.array(self._position)[chosen]] = np.array(self._location)[chosen]
         return x
 
-    def _begin_at(self, x: Ints, rho: NDArray[np.float64]) -> None:
-        """Write a feasible decision into the variables."""
-        model, instance = self.pyomo, self.instance
-        for component in (model.x, model.flow, model.stored, model.late):
-            for variable in component.values():
-                variable.set_value(0, skip_validation=True)
-        locations = instance.padded(x).tolist()
-        for k in range(instance.tasks):
-            at = 0
-            for m in range(int(instance.lengths[k])):
-                to = locations[k][m]
-                model.x[k, m, to].set_value(1, skip_validation=True)
-                direct = (k, m, at, to) in model.flow
-                hops = [(at, to)] if direct else [(at, "hub"), ("hub", to)]
-                for hop in hops:
-                    model.flow[k, m, hop[0], hop[1]].set_value(1, skip_validation=True)
-                key = (int(instance.tables.model[k]), m, to - 1)
-                for scope in (int(instance.tables.slot[k]), "horizon"):
-                    if (scope, *key) in model.stored:
-                        model.stored[(scope, *key)].set_value(1, skip_validation=True)
-                at = to
-        if self._congestion is not None:
-            self._congestion.begin_at(rho)
-        self._raise_lateness()
-
-    def _raise_lateness(self) -> None:
-        """Give each lateness the value that its row asks for."""
-        value = self._pyo.value
-        for k, row in self.pyomo.eq13_lateness.items():
-            short = value(row.body) - value(row.upper)
-            late = self.pyomo.late[k]
-            late.set_value(max(0.0, late.value + short), skip_validation=True)
-
     def _sum(self, terms: Terms, divisor: float = 1.0) -> Any:
         from pyomo.core.expr import LinearExpression
 
@@ -330,4 +296,3 @@ class PlacementModel:
             linear_coefs=[coefficient / divisor for coefficient, _ in present],
             linear_vars=[variable for _, variable in present],
         )
-

@@ -13,6 +13,7 @@ from formulations.block_placement.array_rows import Columns, Rows
 from formulations.block_placement.instance import BlockPlacement
 from formulations.block_placement.layers import Layers, busiest, layers_of, task_groups
 from formulations.block_placement.mip_arrays_congestion import ArrayCongestion
+from formulations.block_placement.mip_arrays_points import Points
 from formulations.block_placement.objective import SLACK
 from formulations.block_placement.refine import refine
 from formulations.block_placement.tangents import LoadCurves
@@ -32,7 +33,7 @@ def solve_arrays(instance: BlockPlacement, run: Run) -> None:
     model = ArrayModel(instance)
     if model.build(run):
         run.built()
-        refine(instance, run, model, model.curves)
+        refine(run, model, model.curves)
 
 
 class ArrayModel:
@@ -49,22 +50,18 @@ class ArrayModel:
     Attributes
     ----------
     columns, rows : what `linear` consists of.
+    points : which columns are what, to read decisions from points of the model.
     curves : the curves of loads where there is congestion.
-    stored : [Y, 4] slot (-1 for the horizon), model, block and server of each column of storage;
-        `stored_column` is the first of these columns.
     """
 
     def __init__(self, instance: BlockPlacement, tasks: Ints | None = None) -> None:
         self.instance = instance
         self.tasks = np.arange(instance.tasks) if tasks is None else tasks
         self.columns, self.rows = Columns(), Rows()
+        self.points = Points(instance)
         self.curves: LoadCurves | None = None
-        self.stored = np.zeros((0, 4), dtype=np.int64)
-        self.stored_column = 0
         self._congestion: ArrayCongestion | None = None
         self._amounts: dict[str, list[tuple[Ints, Ints, Floats]]] = {}
-        self._nodes: list[Ints] = []  # [., 4] column, task, block and location of each x
-        self._arcs: list[Ints] = []  # [., 5] column, task, block, from, to of each flow
         self._forbidden: list[Ints] = []
 
     def build(self, run: Run | None = None) -> bool:
@@ -121,56 +118,31 @@ class ArrayModel:
             linear,
             run,
             bound_of=self.instance if len(self.tasks) == self.instance.tasks else None,
-            decode=lambda values: (self.read(values), {}),
+            decode=lambda values: (self.points.read(values), {}),
             start=start,
         )
 
     def decision(self, solution: Solution) -> Ints:
         """The decision vector of a solution."""
-        return self.read(np.asarray(solution.values))
+        return self.points.read(np.asarray(solution.values))
 
     def touch(self, curves: LoadCurves, added: list[tuple[int, int, float]]) -> None:
         """Tangents are written from the curves with each solve."""
 
     def forbid(self, x: Ints) -> None:
         """Cut off one decision."""
-        locations = self.instance.padded(x)
-        column, task, block, location = np.concatenate(self._nodes).T
-        self._forbidden.append(column[locations[task, block] == location])
-
-    def read(self, values: Floats) -> Ints:
-        """The decision vector of a point of the model."""
-        x = np.zeros(len(self.instance.choices), dtype=np.int64)
-        column, task, block, location = np.concatenate(self._nodes).T
-        chosen = values[column] > 0.5
-        x[self.instance.starts[task[chosen]] + block[chosen]] = location[chosen]
-        return x
+        self._forbidden.append(self.points.chosen(x))
 
     def values_of(self, linear: LinearModel, x: Ints, rho: Floats) -> Floats:
         """The point of the model [n] at a feasible decision with the loads rho [T, N]."""
         values = np.zeros(len(linear.cost))
-        hub = self.instance.servers + 1
-        locations = self.instance.padded(x)
-        column, task, block, location = np.concatenate(self._nodes).T
-        values[column] = locations[task, block] == location
-        column, task, block, start, end = np.concatenate(self._arcs).T
-        to = locations[task, block]
-        at = np.where(block > 0, locations[task, block - 1], 0)
-        hops = (at > 0) & (to > 0) & (at != to)
-        leaves = (start == at) | (start == hub) & hops
-        values[column] = leaves & ((end == to) | (end == hub) & hops)
-        slot, model = self.instance.tables.slot, self.instance.tables.model
-        held = np.zeros((self.instance.slots, *self.instance.tables.cycles.shape, hub), dtype=bool)
-        flat = np.arange(self.instance.blocks) < self.instance.lengths[:, None]
-        task, block = np.nonzero(flat)
-        held[slot[task], model[task], block, locations[task, block]] = True
-        if len(self.stored):
-            s, i, m, n = self.stored.T
-            used = np.where(s < 0, held.any(axis=0)[i, m, n + 1], held[s, i, m, n + 1])
-            values[self.stored_column + np.arange(len(self.stored))] = used
+        self.points.write(values, x)
         if self._congestion is not None:
             self._congestion.begin_at(values, rho)
-        self._raise_lateness(linear, values)
+        for row, late in self.rows.marked("late"):  # each at the value that its row asks for
+            values[late] = 0.0
+            short = (linear.matrix @ values - linear.row_upper)[row]
+            values[late] = np.maximum(short, 0.0)
         return values
 
     # --- tasks -----------------------------------------------------------------------------------
@@ -185,13 +157,13 @@ class ArrayModel:
         nodes = self.columns.add(np.where(loaded, 0.0, seconds) + result, 0.0, 1.0, integer=True)
         x = np.full(layers.node.shape, -1)
         x[k, m, j] = nodes
-        self._nodes.append(np.stack([nodes, layers.tasks[k], m, j], axis=1))
+        self.points.nodes.append(np.stack([nodes, layers.tasks[k], m, j], axis=1))
         at, block, a, b = np.nonzero(layers.open)
         moving, late = layers.moving_s[at, block, a, b], layers.late_s[at, block, a, b]
         arcs = self.columns.add(moving + options.penalty_weight * late, 0.0, 1.0)
         flow = np.full(layers.open.shape, -1)
         flow[at, block, a, b] = arcs
-        self._arcs.append(np.stack([arcs, layers.tasks[at], block, a, b], axis=1))
+        self.points.arcs.append(np.stack([arcs, layers.tasks[at], block, a, b], axis=1))
         # Eq. 2
         size = layers.node.shape[0] * layers.node.shape[1]
         rows.add(k * (last + 1) + m, nodes, 1.0, size, 1.0, 1.0)
@@ -292,14 +264,14 @@ class ArrayModel:
         if "stored" in self._amounts:
             key, column, _ = self._gathered("stored")
             found, held = np.unique(key, return_inverse=True)
-            self.stored_column = len(self.columns)
             stored = self.columns.add(np.zeros(len(found)), 0.0, 1.0, integer=True)
             link = self.rows.add(np.arange(len(key)), column, 1.0, len(key), upper=0.0)
             self.rows.extend(link + np.arange(len(key)), stored[held], -1.0)
             shape = (instance.slots, *instance.tables.cycles.shape, instance.servers)
             s, i, m, n = np.unravel_index(found, shape)
             by_slot = instance.options.storage_scope == "slot"
-            self.stored = np.stack([s if by_slot else np.full_like(s, -1), i, m, n], axis=1)
+            scope = s if by_slot else np.full_like(s, -1)
+            self.points.stored = np.stack([stored, scope, i, m, n], axis=1)
             size = instance.tables.param_bytes[i, m]
             self._amounts["storage"] = [(s * instance.servers + n, stored, size)]
         for kind, limit in (
@@ -320,10 +292,3 @@ class ArrayModel:
     def _gathered(self, kind: str) -> tuple[Ints, Ints, Floats]:
         keys, columns, amounts = zip(*self._amounts[kind], strict=True)
         return np.concatenate(keys), np.concatenate(columns), np.concatenate(amounts)
-
-    def _raise_lateness(self, linear: LinearModel, values: Floats) -> None:
-        """Give each lateness the value that its row asks for."""
-        for row, late in self.rows.marked("late"):
-            values[late] = 0.0
-            short = (linear.matrix @ values - linear.row_upper)[row]
-            values[late] = np.maximum(short, 0.0)

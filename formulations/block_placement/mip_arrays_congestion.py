@@ -55,7 +55,8 @@ class ArrayCongestion:
         never = self._curves.excess(most)
         arcs = layers.open[k, m, :, j]
         spare = np.where(arcs, layers.spare_s[k, m, :, j], np.inf)
-        pick = (seconds > 0) & (spare.min(axis=1) < seconds * never)
+        pick = seconds > 0
+        pick[pick] = spare.min(axis=1)[pick] < (seconds * np.where(pick, never, 0.0))[pick]
         late = self._columns.add(options.penalty_weight * seconds[pick], 0.0, np.inf)
         row, start = np.nonzero(arcs[pick])
         left = spare[pick][row, start] / seconds[pick][row]
@@ -97,8 +98,8 @@ class ArrayCongestion:
         """Tangents, and the rows that depend on how high they reach."""
         curves, rows = self._curves, Rows()
         places, points = [], []
-        for place, (s, n) in enumerate(np.ndindex(*curves.most.shape)):
-            places += [place] * len(curves.points[s][n])
+        for at, (s, n) in enumerate(np.ndindex(*curves.most.shape)):
+            places += [at] * len(curves.points[s][n])
             points += curves.points[s][n]
         place = np.array(places, dtype=np.int64)
         pairs = [(curves.delay_tangent, self._served)]
@@ -112,12 +113,10 @@ class ArrayCongestion:
             rows.add(number, column.ravel()[here], 1.0 / slope, len(here), lower=base / slope)
             rows.extend(len(rows) - len(here) + number, self._rho.ravel()[here], -1.0)
         reach = np.array([curves.most_excess(s, n) for s, n in np.ndindex(*curves.most.shape)])
-        for x, at, determined, (row, column, amount) in self._switched:
+        for x, where, determined, (row, column, amount) in self._switched:
             number = np.arange(len(x))
-            first = rows.add(
-                number, self._excess.ravel()[at], 1.0, len(x), upper=reach[at]
-            )
-            rows.extend(first + number, x, reach[at])
+            first = rows.add(number, self._excess.ravel()[where], 1.0, len(x), upper=reach[where])
+            rows.extend(first + number, x, reach[where])
             rows.extend(first + number, determined, -1.0)
             rows.extend(first + row, column, -amount)
         return rows

@@ -86,8 +86,8 @@ class Congestion:
                 continue
             slot, n = int(instance.tables.slot[k]), j - 1
             arcs = {
-                int(a): model.flow[k, m, self._name(a), j]
-                for a in np.flatnonzero(layers.open[row, m, :, j])
+                a: model.flow[k, m, self._name(a), j]
+                for a in np.flatnonzero(layers.open[row, m, :, j]).tolist()
             }
             if instance.options.deadline == "hard":
                 self._hard(layers, row, m, j, arcs)

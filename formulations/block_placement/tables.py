@@ -71,9 +71,8 @@ def compile_tables(document: Document) -> Tables:
         task_deadline = tasks.deadline_s
     elif tasks.deadline_s is not None:
         given = tasks.deadline_s if tasks.deadline_s.ndim == 2 else tasks.deadline_s[:, None]
-        # The file's rows are as long as the longest model that has a task.
-        width = given.shape[1] if given.shape[1] > 1 else longest
-        block_deadline[:, :width] = np.where(np.isnan(given), np.inf, given)
+        block_deadline = np.broadcast_to(given, (count, longest)).copy()
+        block_deadline[np.isnan(block_deadline)] = np.inf
     return Tables(
         *per_model,
         model=tasks.model,

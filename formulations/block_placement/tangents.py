@@ -69,6 +69,19 @@ class LoadCurves:
             return self.delay_tangent(rho)  # the same curve
         return self._slope, 0.0
 
+    def base_of_slope(self, slope: float) -> float:
+        """Value at 0 of the tangent of `delay` that has this slope, at least 1."""
+        if self._ps:
+            return -((float(np.sqrt(slope)) - 1.0) ** 2)
+        return -((slope - 1.0) ** 2) / (4.0 * self._slope) if self._slope else 0.0
+
+    def longest(self, s: int, n: int, slope: float) -> float:
+        """What no tangent of `delay` of at most this slope exceeds at the utilisation `most`."""
+        most = float(self.most[s, n])
+        if self._ps and most > 1.0 - slope**-0.5:
+            return slope * most + self.base_of_slope(slope)
+        return float(self.delay(most))
+
     def reaching(self, delay: float) -> float:
         """The utilisation at which `delay` has this value."""
         if self._ps:

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optkit.backends.feed import Feed, Solution, SolveStatus
-from optkit.backends.linear import objective_factor
 from optkit.errors import MethodUnavailable, SolverError, UsageError
 from optkit.run import Run
 
@@ -37,6 +36,8 @@ def solve_external(
     run: Run,
     feed: Feed,
     *,
+    factor: float,
+    check: Callable[[NDArray[np.float64]], None],
     start: bool,
     rel_gap: float,
     time_s: float | None,
@@ -51,11 +52,13 @@ def solve_external(
     variables : all variables of the model; the solution's values are theirs.
     resting : values of those that the solver does not see.
     feed : receives the incumbent and the bound at the end.
+    factor : what the objective is multiplied by to have coefficients of about 1 to 1e4.
+    check : raises SolverError for a point that breaks the model.
     """
     native = SOLVERS[solver]()
     until_s = run.elapsed_s + min(run.remaining_s, math.inf if time_s is None else time_s)
     solution = Solution(SolveStatus.LIMIT)
-    with _scaled_objective(model) as factor:
+    with _prepared(model, factor):
         ends: set[SolveStatus] = set()
         for presolve in (True, False):
             left_s = until_s - run.elapsed_s
@@ -75,6 +78,7 @@ def solve_external(
                 raise SolverError(f"{solver} does not settle between infeasible and unbounded")
             solution = Solution(ends.pop())
     if solution.values is not None:
+        check(solution.values)
         feed.point(solution.values)
     feed.bound(solution.bound)
     feed.drain()
@@ -282,26 +286,37 @@ def _solution(
 
 
 @contextmanager
-def _scaled_objective(model: Any) -> Iterator[float]:
-    """Within, the objective's coefficients are about 1 to 1e4; gives the factor."""
+def _prepared(model: Any, factor: float) -> Iterator[None]:
+    """Within, the objective is multiplied by the factor and no constraint has two sides.
+
+    PySCIPOpt loses the constant of a body when a constraint has two (-1 <= z - 4 <= 6 becomes
+    3 <= z <= 6).
+    """
     from pyomo.common.modeling import unique_component_name
-    from pyomo.environ import Block, Objective
-    from pyomo.repn import generate_standard_repn
+    from pyomo.environ import Block, Constraint, ConstraintList, Objective
 
     active = list(model.component_data_objects(Objective, active=True, descend_into=True))
     if len(active) != 1:
         names = ", ".join(objective.name for objective in active)
         raise UsageError(f"the model has {len(active)} active objectives ({names}), expected one")
-    original = active[0]
-    repn = generate_standard_repn(original.expr, quadratic=False)
-    linear = repn.nonlinear_expr is None
-    factor = objective_factor(np.array(repn.linear_coefs, dtype=float)) if linear else 1.0
-    scaled = Block(concrete=True)
-    scaled.objective = Objective(expr=factor * original.expr, sense=original.sense)
-    original.deactivate()
-    model.add_component(unique_component_name(model, "optkit_scaled"), scaled)
+    replaced = [
+        constraint
+        for constraint in model.component_data_objects(Constraint, active=True, descend_into=True)
+        if constraint.has_lb() and constraint.has_ub() and not constraint.equality
+    ]
+    block = Block(concrete=True)
+    block.objective = Objective(expr=factor * active[0].expr, sense=active[0].sense)
+    block.sides = ConstraintList()
+    for constraint in replaced:
+        block.sides.add(constraint.body >= constraint.lower)
+        block.sides.add(constraint.body <= constraint.upper)
+    replaced.append(active[0])
+    for component in replaced:
+        component.deactivate()
+    model.add_component(unique_component_name(model, "optkit_prepared"), block)
     try:
-        yield factor
+        yield
     finally:
-        model.del_component(scaled)
-        original.activate()
+        model.del_component(block)
+        for component in replaced:
+            component.activate()

@@ -34,7 +34,7 @@ TOLERANCE = 1e-9
 #: In scaled units, where objective coefficients are about 1 to 1e4.
 _ABSOLUTE_GAP = 1e-9
 #: A point that breaks a scaled row by more than this is not believed.
-_BELIEVED = 1e-6
+BELIEVED = 1e-6
 _SETTINGS: Mapping[str, Option] = {
     "output_flag": False,
     "log_to_console": False,  # some releases print debug lines without it
@@ -226,10 +226,14 @@ class _Attempt:
             callbacks.kCallbackIpmInterrupt,
         ):
             self._solver.startCallback(kind)
-        try:
-            run.watch(self._solver.run, self._cancelled.set, self._feed.drain)
-        finally:
-            self._solver.setCallback(None, None)
+
+        def work() -> None:
+            try:
+                self._solver.run()
+            finally:  # or the solver would hold this object, which holds the solver
+                self._solver.setCallback(None, None)
+
+        run.watch(work, self._cancelled.set, self._feed.drain)
         return self._judge()
 
     def report(self, solution: Solution) -> None:
@@ -258,11 +262,13 @@ class _Attempt:
         status = _STATUSES.get(name)
         if status is None:
             return _End(Solution(SolveStatus.LIMIT), name)
+        if name == "kModelEmpty" and scaled.violation(np.zeros(0)) > 0:
+            status = SolveStatus.INFEASIBLE  # HiGHS does not look at rows without columns
         if status in (SolveStatus.INFEASIBLE, SolveStatus.UNBOUNDED):
             return _End(Solution(status), name)
         info, found = solver.getInfo(), solver.getSolution()
         values = self._rounded(np.array(found.col_value, dtype=float))
-        sound = scaled.violation(values) <= _BELIEVED
+        sound = scaled.violation(values) <= BELIEVED
         if status is SolveStatus.OPTIMAL:
             doubt = "a point that breaks the model" if not sound else self._doubt(values, info)
             if doubt is not None:
@@ -290,7 +296,7 @@ class _Attempt:
         """Why an optimal point cannot be what it is said to be."""
         cost = self._scaled.cost
         objective, said = float(cost @ values), float(info.objective_function_value)
-        slack = _BELIEVED * max(1.0, float(np.abs(cost * values).sum()))
+        slack = BELIEVED * max(1.0, float(np.abs(cost * values).sum()))
         if not abs(objective - said) <= slack:
             return "an objective that is not that of its point"
         if self._start is not None:
@@ -338,7 +344,7 @@ def _start_values(scaled: ScaledModel, start: ArrayLike | None) -> NDArray[np.fl
         raise UsageError(f"the start has shape {values.shape}, expected {scaled.cost.shape}")
     whole = scaled.source.integer & np.isfinite(values)
     values = np.where(whole, np.round(values), values)
-    return values if scaled.violation(values) <= _BELIEVED else None
+    return values if scaled.violation(values) <= BELIEVED else None
 
 
 def set_options(solver: Any, settings: Mapping[str, Option]) -> None:

@@ -11,11 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from optkit.backends.external import SOLVERS, solve_external
 from optkit.backends.feed import Feed, Solution, SolveStatus
-from optkit.backends.highs import Option, check_export_path, solve_model
-from optkit.backends.linear import LinearModel
-from optkit.errors import UsageError, suggestion
+from optkit.backends.highs import BELIEVED, Option, check_export_path, solve_model
+from optkit.backends.linear import LinearModel, ScaledModel
+from optkit.errors import SolverError, UsageError, suggestion
 from optkit.instance import Instance
 from optkit.run import Run
+
+
+class _NotLinear(UsageError):
+    """A model that only some solvers can take."""
 
 
 class Values:
@@ -71,11 +75,16 @@ class Layout:
             found = self._arrays[id(component)] = np.array(places, dtype=np.int64)
         return found
 
-    def full(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values of all variables from those of the columns."""
+    def full(self, columns: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """Values of all variables from those of the columns (None: where these rest too)."""
         values = self._rest.copy()
-        values[self._columns] = columns
+        if columns is not None:
+            values[self._columns] = columns
         return values
+
+    def columns(self, full: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values of the columns from those of all variables."""
+        return full[self._columns]
 
     def load(self, full: NDArray[np.float64]) -> None:
         """Leave a point in the variables, where users of Pyomo look for it."""
@@ -111,7 +120,7 @@ def from_pyomo(model: Any) -> tuple[LinearModel, Any]:
     try:
         form = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=None)
     except (InvalidConstraintError, InvalidExpressionError) as error:
-        raise UsageError(f"HiGHS needs a linear model: {error}") from None
+        raise _NotLinear(f"the solver needs a linear model: {error}") from None
     if len(form.objectives) > 1:
         several = ", ".join(objective.name for objective in form.objectives)
         raise UsageError(f"the model has several active objectives ({several}), expected one")
@@ -194,26 +203,36 @@ def solve_pyomo(
             f"unknown solver {solver!r}, expected one of {', '.join(known)}"
             + suggestion(solver, known)
         )
+    from pyomo.common.errors import InfeasibleConstraintException
+
     if export is not None:
         export_pyomo(model, export)
-    if solver != "highs":
-        layout = Layout(model, [])
-        feed = Feed(run, bound_of, _decoder(decode, layout))
+    linear: LinearModel | None = None
+    column_of: Any = {}
+    try:
+        linear, column_of = from_pyomo(model)
+    except InfeasibleConstraintException:
+        # Pyomo compares without a tolerance, so nothing is claimed of the instance.
+        return Solution(SolveStatus.INFEASIBLE)
+    except _NotLinear:
+        if solver != "scip":
+            raise
+    layout = Layout(model, list(column_of))
+    inner = _decoder(decode, layout)
+    if solver != "highs" or linear is None:
+        scaled = None if linear is None else ScaledModel.of(linear)
+
+        def check(full: NDArray[np.float64]) -> None:
+            if scaled is not None and scaled.violation(layout.columns(full)) > BELIEVED:
+                raise SolverError(f"{solver} ended with a point that breaks the model")
+
         solution = solve_external(
-            solver, model, layout.variables, layout.full(np.zeros(0)), run, feed,
+            solver, model, layout.variables, layout.full(None), run, Feed(run, bound_of, inner),
+            factor=1.0 if scaled is None else abs(scaled.factor), check=check,
             start=start, rel_gap=rel_gap, time_s=time_s, options=options,
         )  # fmt: skip
     else:
-        from pyomo.common.errors import InfeasibleConstraintException
-
-        try:
-            linear, column_of = from_pyomo(model)
-        except InfeasibleConstraintException:
-            # Compared without a tolerance, so nothing is claimed of the instance.
-            return Solution(SolveStatus.INFEASIBLE)
-        layout = Layout(model, list(column_of))
         present = [variable.value for variable in column_of]
-        inner = _decoder(decode, layout)
         solution = solve_model(
             linear,
             run,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from optkit.check import CheckReport, check
 from optkit.console import NOTHING_FOUND, SUCCESS, Parser, guarded
 from optkit.errors import BoundError, one_line
+from optkit.loading import load
 from optkit.registry import problems
 
 _EPILOG = "exit status: 0 every claim holds, 1 some claim fails, 2 bad input."
@@ -50,7 +51,6 @@ def _command(words: Sequence[str], prog: str) -> int:
 
 def _check(instance_file: str, result_file: str) -> CheckReport:
     problems()  # an uninstalled clone says so before its first missing package does
-    from optkit import load
     from optkit.result import Result
 
     instance = load(instance_file)

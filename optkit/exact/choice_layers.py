@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optkit.exact.choice_kernels import CAPACITY, LINEAR, RELATIVE_SLACK, SHARING
+from optkit.exact.choice_kernels import CAPACITY, RELATIVE_SLACK, SHARING, cheapest
 from optkit.exact.choice_problem import ChoiceProblem, Floats, Integers
 from optkit.exact.choice_search_kernels import completion_bounds, expand, finish, probe
 
@@ -25,8 +25,11 @@ MOST_STATES = 1 << 18
 CHUNK = 100_000
 """Extensions between two polls (about 10 ms)."""
 
-MANY = 3_000
-"""Extensions of a layer from which fresh prices repay their cost."""
+SAMPLE = 12
+INTERVAL = 3
+PROBED = 6
+MANY = 300
+"""Partial choices of a layer from which fresh prices repay their cost."""
 
 
 @dataclass(frozen=True)
@@ -61,71 +64,48 @@ def enumerate_within(
     scale : magnitude of the objective, for the rounding of equal loads.
     work : most extensions of partial choices.
     """
-    prices = _neighbours(problem, price, limit)
-    priced = problem.cost[:, None] + problem.load @ prices.T
-    least = np.minimum.reduceat(priced, problem.starts[:-1], axis=0)
-    tail = completion_bounds(
-        np.zeros(1, dtype=np.int64), *problem.columns[1:], *problem.costs[:3], prices
-    )
-    bounds = least.sum(axis=0) + tail + prices @ problem.base
-    above = priced - np.repeat(least, problem.sizes, axis=0) + bounds
-    kept = np.flatnonzero(above.max(axis=1) <= limit)
-    counts = np.bincount(problem.owner[kept], minlength=problem.groups)
-    if counts.min() == 0:
+    arranged = _arrange(problem, price, limit)
+    if arranged is None:
         return Enumeration(True, None, np.inf, 0)
-    order = np.argsort(counts, kind="stable")
-    kept = kept[np.argsort(np.argsort(order)[problem.owner[kept]], kind="stable")]
-    starts = np.concatenate(([0], np.cumsum(counts[order])))
+    order, kept, starts = arranged
     cost, load = problem.cost[kept], problem.load[kept]
-    offsets = tail + np.concatenate(
-        (np.cumsum(least[order][::-1], axis=0)[::-1], np.zeros((1, len(prices))))
-    )
-    ceiling = np.where(problem.kind == CAPACITY, problem.size * (1.0 + RELATIVE_SLACK), np.inf)
-    ceiling[problem.kind == SHARING] = 1.0
-    smallest = np.minimum.reduceat(load, starts[:-1], axis=0)
-    rooms = ceiling - np.concatenate(
-        (np.cumsum(smallest[::-1], axis=0)[::-1], np.zeros((1, problem.resources)))
-    )
-    # Rounding the partial sums must not make a completion at the ceiling look impossible.
-    rooms += 1e-12 * np.where(np.isfinite(ceiling), np.abs(ceiling), 0.0)
+    budget = limit - problem.dual(price)[0]
+    own = prices = _first_prices(problem, price, budget)
+    offsets = completion_bounds(starts, cost, load, *problem.costs[:3], 0, prices)
+    some, places = cheapest(starts, cost, load, price, PROBED)
+    rooms = _rooms(problem, starts, load)
     quantum = _quantum(problem, price, scale)
     value, total = np.zeros(1), problem.base[None, :].copy()
     history: list[tuple[Integers, Integers]] = []
-    fresh = np.empty((0, problem.resources))
-    done = 0
+    done, renewed, size = 0, 0, 0
     for i in range(problem.groups):
         first, last = starts[i], starts[i + 1]
-        extensions = len(value) * int(last - first)
-        if done + extensions > work:
-            return Enumeration(False, None, np.inf, done)
-        done += extensions
-        if extensions > MANY and i + 2 < problem.groups:
-            count = min(24, 4 + extensions // 10_000)
-            sample = np.linspace(0, len(value) - 1, count).astype(np.int64)
-            newer = probe(
-                starts[i:], cost, load, *problem.costs[:3], total[sample], price, (limit - bounds[0]) / 10
+        if len(value) > MANY and i + 2 < problem.groups and (
+            i >= renewed + INTERVAL or len(value) > 2 * size
+        ):
+            renewed, size = i, len(value)
+            sample = np.linspace(0, len(value) - 1, SAMPLE).astype(np.int64)
+            fresh = probe(
+                places[i:], cost[some], load[some], *problem.costs[:3], total[sample], price, 0.1 * budget
             )
-            fresh = np.concatenate((fresh[-8:], newer))
-        if len(fresh):
-            test = np.concatenate((prices, fresh))
-            extra = completion_bounds(starts[i + 1 :], cost, load, *problem.costs[:3], fresh)
-            offset = np.concatenate((offsets[i + 1], extra))
-        else:
-            test, offset = prices, offsets[i + 1]
-        room = min(extensions, MOST_STATES + int(last - first))
+            fresh = np.concatenate((prices[-SAMPLE:], fresh)) if len(prices) > len(own) else fresh
+            prices = np.concatenate((own, fresh))
+            extra = completion_bounds(starts, cost, load, *problem.costs[:3], i + 1, fresh)
+            offsets = np.concatenate((offsets[:, : len(own)], extra), axis=1)
+        room = min(len(value) * int(last - first), MOST_STATES + int(last - first))
         table = np.full(1 << int(2 * room).bit_length(), -1, dtype=np.int32)
         new_value, new_total = np.empty(room), np.empty((room, problem.resources))
         parent, column = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
         key = np.empty((room, problem.resources), dtype=np.int64)
         count, start = 0, 0
-        step = max(1, CHUNK // int(last - first))
         while start < len(value):
-            stop = min(len(value), start + step)
-            start, count, _ = expand(
-                value, total, start, stop, cost[first:last], load[first:last], test, offset,
+            stop = min(len(value), start + CHUNK)
+            start, count, tested = expand(
+                value, total, start, stop, cost[first:last], load[first:last], prices, offsets[i + 1],
                 rooms[i + 1], limit, quantum, new_value, new_total, parent, column, key, table, count,
             )  # fmt: skip
-            if start < stop or stopped():
+            done += tested
+            if start < stop or done > work or stopped():
                 return Enumeration(False, None, np.inf, done)
         value, total = new_value[:count].copy(), new_total[:count].copy()
         history.append((parent[:count].copy(), kept[first + column[:count]]))
@@ -142,6 +122,35 @@ def enumerate_within(
     return Enumeration(True, choice, float(best), done)
 
 
+def _arrange(
+    problem: ChoiceProblem, price: Floats, limit: float
+) -> tuple[Integers, Integers, Integers] | None:
+    """Groups by ascending number of useful columns, and those columns by ascending reduced cost.
+
+    Returns the groups in order, int64 [K], the column numbers and their starts [K+1]; ``None`` if
+    some group has no column whose reduced cost fits the limit.
+    """
+    reduced = problem.reduced_costs(price)
+    kept = np.flatnonzero(reduced <= limit - problem.dual(price)[0])
+    counts = np.bincount(problem.owner[kept], minlength=problem.groups)
+    if counts.min() == 0:
+        return None
+    order = np.argsort(counts, kind="stable")
+    kept = kept[np.lexsort((reduced[kept], np.argsort(order)[problem.owner[kept]]))]
+    return order, kept, np.concatenate(([0], np.cumsum(counts[order])))
+
+
+def _rooms(problem: ChoiceProblem, starts: Integers, load: Floats) -> Floats:
+    """Largest loads after the first k groups that the others can complete, [K+1, R]."""
+    ceiling = np.where(problem.kind == CAPACITY, problem.size * (1.0 + RELATIVE_SLACK), np.inf)
+    ceiling[problem.kind == SHARING] = 1.0
+    least = np.minimum.reduceat(load, starts[:-1], axis=0)
+    later = np.zeros((problem.groups + 1, problem.resources))
+    later[:-1] = np.cumsum(least[::-1], axis=0)[::-1]
+    # The partial sums are rounded; that must not make a completion at the ceiling look impossible.
+    return np.asarray(ceiling * (1.0 + 1e-12) - later)
+
+
 def _quantum(problem: ChoiceProblem, price: Floats, scale: float) -> Floats:
     """Largest grid [R] on which merging loads shifts no value by more than 1e-11 of ``scale``."""
     weight = problem.groups * problem.resources * np.maximum(price, 1e-300)
@@ -150,27 +159,9 @@ def _quantum(problem: ChoiceProblem, price: Floats, scale: float) -> Floats:
     return np.maximum(np.minimum(1e-11 * scale / weight, most), 1e-15 * largest + 1e-300)
 
 
-def _neighbours(problem: ChoiceProblem, price: Floats, limit: float) -> Floats:
-    """The price and prices around it, as far away as loads within the budget are, [J, R]."""
-    budget = max(limit - problem.dual(price)[0], 1e-12)
-    distance = np.empty(problem.resources)
-    for r, code in enumerate(problem.kind):
-        size, slope = problem.size[r], problem.slope[r]
-        if code == SHARING:
-            curvature = 2.0 * size * (max(price[r], size) / size) ** 1.5
-        elif code == LINEAR:
-            curvature = 2.0 * slope * size
-        else:
-            curvature = 0.1 * price[r] ** 2 / budget
-        distance[r] = np.sqrt(2.0 * budget * curvature)
-    rows = [price]
-    identity = np.diag(distance)
-    for part in (0.5, 1.0, 1.6):
-        rows += list(price + part * identity) + list(price - part * identity)
-    if problem.resources <= 6:
-        rows += [price + 0.7 * (a - b) for a in identity for b in identity if a is not b]
+def _first_prices(problem: ChoiceProblem, price: Floats, budget: float) -> Floats:
+    """The price, then it with one capacity made steeply dear, [J, R]."""
     # A steep price on one capacity finds partial choices that can no longer keep it.
     steep = 1e3 * budget / np.maximum(problem.load.max(axis=0), 1e-300)
-    rows += [price + np.eye(problem.resources)[r] * steep[r]
-             for r in np.flatnonzero(problem.kind == CAPACITY)]
-    return np.maximum(np.array(rows), 0.0)
+    capacities = np.flatnonzero(problem.kind == CAPACITY)
+    return np.vstack((price, price + np.diag(steep)[capacities]))

@@ -204,16 +204,21 @@ def dual(
             0.1 * tolerance, ceiling, 80,
         )  # fmt: skip
         bound = problem.dual(found)[0]
+        weights = np.zeros(len(problem.cost))
+        weights[chosen] = share
         if bound > best.bound:
-            weights = np.zeros(len(problem.cost))
-            np.add.at(weights, chosen, share)
             best = DualSolution(found, bound, weights)
+        else:
+            best = DualSolution(best.price, best.bound, weights)
         if best.bound > cutoff or (
             inner <= ceiling and inner - best.bound <= tolerance * abs(best.bound)
         ):
             break
         more, _ = cheapest(*problem.columns, found, PER_GROUP)
-        joined = np.union1d(chosen, more)
+        mask = np.zeros(len(problem.cost), dtype=np.bool_)
+        mask[chosen] = True
+        mask[more] = True
+        joined = np.flatnonzero(mask)
         if joined.size > chosen.size:
             chosen, starts = joined, np.searchsorted(joined, problem.starts)
         elif inner > ceiling and ceiling < 1e9 * abs(cutoff) and ceiling < cutoff:

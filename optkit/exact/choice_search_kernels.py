@@ -133,7 +133,7 @@ def expand(
     Parameters
     ----------
     value, total : cost [n] and loads [n, R] of the partial choices; ``first:last`` are extended.
-    cost, load : [q] and [q, R], the columns of the group.
+    cost, load : [q] and [q, R], the columns of the group by ascending cost at ``prices[0]``.
     prices, offset : [J, R] and [J]; ``value + prices[j] @ total + offset[j]`` is a lower bound
         of every completion.
     room : [R], largest load after this group that can still be completed.
@@ -145,7 +145,7 @@ def expand(
     Returns
     -------
     The first partial choice not extended (``last`` unless the room is used up), the new count and
-    the least bound dropped.
+    the number of extensions tested.
     """
     resources = total.shape[1]
     points = len(prices)
@@ -160,21 +160,23 @@ def expand(
             own[c, j] = v
     past = np.empty(points)
     cell = np.empty(resources, np.int64)
-    dropped = np.inf
+    tested = 0
     for s in range(first, last):
         if count + columns > len(new_value):
-            return s, count, dropped
+            return s, count, tested
         for j in range(points):
             v = value[s]
             for r in range(resources):
                 v += prices[j, r] * total[s, r]
             past[j] = v
         for c in range(columns):
+            if past[0] + own[c, 0] > limit:
+                break
+            tested += 1
             bound = -np.inf
-            for j in range(points):
+            for j in range(1, points):
                 bound = max(bound, past[j] + own[c, j])
             if bound > limit:
-                dropped = min(dropped, bound)
                 continue
             fits = True
             code = np.uint64(1469598103934665603)
@@ -209,7 +211,7 @@ def expand(
                 column[t] = c
                 for r in range(resources):
                     new_total[t, r] = total[s, r] + load[c, r]
-    return last, count, dropped
+    return last, count, tested
 
 
 @njit(cache=True)
@@ -227,21 +229,27 @@ def probe(starts, cost, load, kind, size, slope, total, price, barrier):
 
 
 @njit(cache=True)
-def completion_bounds(starts, cost, load, kind, size, slope, prices):
-    """Least priced cost [J] of the groups in ``starts`` plus the conjugates, per price."""
+def completion_bounds(starts, cost, load, kind, size, slope, first, prices):
+    """Bounds [K+1, J] on the cost of groups k.. and of all loads, at each of ``prices`` [J, R].
+
+    Row k is the least priced cost of the groups k, k+1, ... plus the conjugates; only the rows
+    from ``first`` on are filled.
+    """
+    groups = len(starts) - 1
     resources = prices.shape[1]
-    bounds = np.zeros(len(prices))
+    bounds = np.zeros((groups + 1, len(prices)))
     for j in range(len(prices)):
         for r in range(resources):
-            bounds[j] += conjugate(kind[r], size[r], slope[r], prices[j, r])[0]
-        for k in range(len(starts) - 1):
+            bounds[groups, j] += conjugate(kind[r], size[r], slope[r], prices[j, r])[0]
+    for k in range(groups - 1, first - 1, -1):
+        for j in range(len(prices)):
             best = np.inf
             for c in range(starts[k], starts[k + 1]):
                 v = cost[c]
                 for r in range(resources):
                     v += prices[j, r] * load[c, r]
                 best = min(best, v)
-            bounds[j] += best
+            bounds[k, j] = bounds[k + 1, j] + best
     return bounds
 
 

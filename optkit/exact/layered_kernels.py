@@ -73,7 +73,8 @@ def paths_within(arc, value, length, budget, paths, costs):  # type: ignore[no-u
             continue
         option[m] += 1
         cost = spent[m] + arc[m, at[m], b]
-        if cost + value[m + 1, b] <= limit:
+        reach = cost + value[m + 1, b]
+        if reach <= limit and reach < np.inf:
             spent[m + 1] = cost
             at[m + 1] = b
             option[m + 1] = 0

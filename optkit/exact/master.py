@@ -37,7 +37,6 @@ _SETTINGS: Mapping[str, Option] = {
 _MEDIAN_COST = (1.0, 1e5)
 _STATUSES = {
     "kOptimal": SolveStatus.OPTIMAL,
-    "kModelEmpty": SolveStatus.OPTIMAL,
     "kInfeasible": SolveStatus.INFEASIBLE,
     "kUnbounded": SolveStatus.UNBOUNDED,
     "kTimeLimit": SolveStatus.LIMIT,
@@ -178,6 +177,8 @@ class ColumnMaster:
         SolverError
             HiGHS ended, from scratch too, in a way that says nothing about the model.
         """
+        if not self._costs:
+            return self._solve_empty()
         solver = self._solver
         limit = math.inf if time_s is None else solver.getRunTime() + time_s
         set_options(solver, {"time_limit": limit})
@@ -202,6 +203,13 @@ class ColumnMaster:
             np.array(found.row_dual) / self._divisors / factor,
             np.array(found.col_value),
         )
+
+    def _solve_empty(self) -> MasterPoint:
+        """Without columns, at which HiGHS does not look at the rows."""
+        lp = self._solver.getLp()
+        if any(side > 0 for side in lp.row_lower_) or any(side < 0 for side in lp.row_upper_):
+            return MasterPoint(SolveStatus.INFEASIBLE, None, np.zeros(0), np.zeros(0))
+        return MasterPoint(SolveStatus.OPTIMAL, 0.0, np.zeros(self.shape[0]), np.zeros(0))
 
     def model(self, integer: ArrayLike = True) -> LinearModel:
         """The present columns and rows as a model in the caller's units."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from optkit.errors import OptkitError, one_line
+from optkit.loading import load
 from optkit.registry import Method, methods, problems
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ def list_methods(files: Sequence[str], as_json: bool, report: Callable[[object],
             heading = f"{problem.name}: {problem.summary}".rstrip(": ")
             show(heading, problem.name, [_facts(m, None) for m in methods(problem.name).values()])
         return
-    from optkit import load
-
     for file in files:
         try:
             instance = load(file)

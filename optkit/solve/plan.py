@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import optkit
 from optkit.errors import DecisionError, InstanceError, OptkitError, UsageError
 from optkit.instance import Instance
+from optkit.loading import load
 from optkit.registry import Method
 from optkit.registry import method as find_method
 from optkit.result import Result
@@ -57,7 +57,7 @@ def plan(options: argparse.Namespace, report: Callable[[object], None]) -> list[
     tasks = []
     for file in options.files:
         try:
-            instance = optkit.load(file)
+            instance = load(file)
             if warm_start is not None:
                 _check_warm_start(instance, warm_start, options.warm_start)
         except OptkitError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from optkit.console import (
     BAD_INPUT,
@@ -63,7 +64,8 @@ def overall(statuses: set[int]) -> int:
 def _solve(
     task: Task, options: argparse.Namespace, interrupt: threading.Event
 ) -> tuple[int, Result | None]:
-    label = f"{task.file}: {task.method.name}"
+    name = task.method.name
+    label = f"{Path(task.file).name}: {name}"  # a whole path would fill the line
     with progress(label, task.instance.unit, options.quiet) as on_progress:
         try:
             result = solve_instance(
@@ -89,7 +91,7 @@ def _solve(
         else:
             return _status(result), result
     text = str(failure) if status == BAD_INPUT else describe(failure)
-    fail(f"{label}: {text}")
+    fail(f"{task.file}: {name}: {text}")
     return status, so_far
 
 

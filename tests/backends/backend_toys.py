@@ -82,8 +82,11 @@ def draw(
     """A random instance; about the tighter, the fewer feasible decisions."""
     rng = np.random.default_rng(seed)
     weight = rng.integers(5, 26, (n, k)) * weight_scale
+    # What is heavy is cheap to minimise and dear to maximise, so that capacities matter.
+    size = weight / weight_scale
+    cost = (size if maximise else 50 - size) + rng.uniform(0, 9, (n, k))
     document = {
-        "cost": (50 - weight / weight_scale + rng.uniform(0, 9, (n, k))) * cost_scale,
+        "cost": cost * cost_scale,
         "weight": weight,
         "capacity": tightness * weight.sum(0) / k,
     }

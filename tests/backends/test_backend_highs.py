@@ -171,6 +171,8 @@ def test_no_time_gives_no_numbers() -> None:
 def test_a_model_without_columns_or_rows() -> None:
     empty = LinearModel([], np.zeros((0, 0)), [], [], [], [], [], offset=4.0)
     assert solve_model(empty, _run(), bound_of=None).objective == 4.0
+    row = LinearModel([], np.zeros((1, 0)), 1, 2, [], [], [])
+    assert solve_model(row, _run(), bound_of=None).status is SolveStatus.INFEASIBLE
     free = LinearModel([1.0, -1.0], np.zeros((0, 2)), [], [], 0, 3, [True, False])
     assert solve_model(free, _run(), bound_of=None).objective == -3.0
 

@@ -16,7 +16,7 @@ from optkit.backends import external
 from optkit.backends.feed import SolveStatus
 from optkit.backends.highs import solve_model
 from optkit.backends.pyomo import Values, export_pyomo, from_pyomo, solve_pyomo
-from optkit.errors import MethodUnavailable, UsageError
+from optkit.errors import MethodUnavailable, SolverError, UsageError
 from optkit.result import StopReason
 from optkit.run import Run
 from optkit.stop import Stop
@@ -96,6 +96,8 @@ def test_every_kind_is_solved_by_every_solver(solver: str) -> None:
     assert seen[-1] == pytest.approx((3, 2, -1, 4, 2))
     assert pyo.value(model.total) == pytest.approx(19)
     assert solution.values == pytest.approx([3, 2, -1, 4, 2])
+    assert model.range.active
+    assert not model.off.active
 
 
 @pytest.mark.parametrize("maximise", [False, True])
@@ -242,6 +244,24 @@ def test_models_that_highs_cannot_take() -> None:
     model.row = pyo.Constraint(expr=model.x + model.y >= 1)
     with pytest.raises(UsageError, match="variable y"):
         solve_pyomo(model, run, bound_of=None)
+
+
+def test_a_point_that_breaks_the_model_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, solver: str
+) -> None:
+    if solver == "highs":
+        pytest.skip("covered with the HiGHS backend")
+    true_solution = external._solution
+
+    def wrong(*arguments: Any) -> Any:
+        solution = true_solution(*arguments)
+        solution.values[:3] = 1
+        return solution
+
+    monkeypatch.setattr(external, "_solution", wrong)
+    instance = draw(4, 2, 0)
+    with pytest.raises(SolverError, match="breaks the model"):
+        solve_pyomo(pyomo_model(instance), Run(instance), bound_of=None, solver=solver)
 
 
 def test_scip_takes_a_model_that_is_not_linear() -> None:

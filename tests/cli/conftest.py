@@ -32,7 +32,7 @@ def shell() -> Command:
 
     def run(*words: object, **settings: Any) -> Outcome:
         process = start(words, **settings)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         return Outcome(process.returncode, out, err)
 
     return run

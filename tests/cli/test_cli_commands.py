@@ -17,7 +17,18 @@ from optkit.generate.__main__ import main as generate_main
 from optkit.registry import methods
 from optkit.solve.__main__ import main as solve_main
 
-HEAVY = "numpy scipy pyomo ortools highspy networkx numba jax pandas msgspec rich".split()
+HEAVY = [
+    "numpy",
+    "scipy",
+    "pyomo",
+    "ortools",
+    "highspy",
+    "networkx",
+    "numba",
+    "jax",
+    "pandas",
+    "rich",
+]
 REPOSITORY = Path(__file__).parents[2]
 
 

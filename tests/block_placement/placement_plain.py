@@ -117,8 +117,10 @@ class Plain:
         if block.get("compute_energy_j") is not None:
             joules += scale * (block["compute_energy_j"][j] or 0.0)
         elif j == 0:
-            joules += self.devices["kappa"][d] * self.devices["speed_hz"][d] ** 2 * (
-                scale * block["cycles"]
+            joules += (
+                self.devices["kappa"][d]
+                * self.devices["speed_hz"][d] ** 2
+                * (scale * block["cycles"])
             )
         if block.get("transfer_energy_j") is not None:
             return joules + scale * (block["transfer_energy_j"][i][j] or 0.0)

@@ -1,0 +1,89 @@
+"""Exact method for loads, cycle limits and budgets: column generation with a closed-form dual.
+
+Each component of the instance (a slot, or what energy ties together) is a choice problem over
+location paths. Prices of its rows give a bound by pricing every path, whatever the linear
+programme says; the paths that could beat the incumbent are then few, and branching over them
+proves the optimum (paper 001 has no exact method; see the mathematics page, section 3.3).
+"""
+
+from __future__ import annotations
+
+import heapq
+
+import numpy as np
+from numpy.typing import NDArray
+
+from formulations.block_placement.component_solver import ComponentSolver
+from formulations.block_placement.components import components
+from formulations.block_placement.instance import BlockPlacement
+from formulations.block_placement.marginal import marginal_greedy_locations
+from optkit.run import Run
+
+Ints = NDArray[np.int64]
+#: More rows than this in one component make the dual too large to be solved densely.
+LARGEST_ROWS = 200
+#: How often a long pass over components reports, in components.
+_REPORT_EVERY = 50
+
+
+def applies(instance: BlockPlacement) -> str | None:
+    """None where all that couples tasks is sums over paths, else why not."""
+    if "storage" in instance.couplings:
+        return "storage is shared"
+    if not instance.couplings:
+        return "nothing couples the tasks: dp is exact"
+    if instance.active_deadlines and "load" in instance.couplings:
+        return "deadlines depend on the load of the servers"
+    if instance.active_deadlines and instance.options.deadline_scope == "task":
+        return "deadlines are for whole tasks"
+    largest = max(len(component.row) for component in components(instance))
+    if largest > LARGEST_ROWS:
+        return f"{largest} limits are tied together, more than {LARGEST_ROWS}"
+    return None
+
+
+def cg(instance: BlockPlacement, run: Run) -> None:
+    """Bound and improve every component, then prove them, the largest gaps first."""
+    run.built()
+    locations = marginal_greedy_locations(instance, run)
+    run.found(instance.flat(locations))
+    solvers = [ComponentSolver(c, locations[c.tasks]) for c in components(instance)]
+    if not all(solver.possible for solver in solvers):
+        run.infeasible()
+        return
+    _report(instance, run, locations, solvers)
+    price = None
+    for count, solver in enumerate(run.steps(solvers)):
+        price = solver.relax(price, run)
+        if solver.proved_infeasible:
+            run.infeasible()
+            return
+        if (count + 1) % _REPORT_EVERY == 0:
+            _report(instance, run, locations, solvers)
+    _report(instance, run, locations, solvers)
+    order = [(-solver.gap, index) for index, solver in enumerate(solvers)]
+    heapq.heapify(order)
+    tolerance = min(run.stop.rel_gap, 1e-6) / 2
+    while order and not run.stopped():
+        _, index = heapq.heappop(order)
+        solvers[index].prove(run, tolerance)
+        if solvers[index].proved_infeasible:
+            run.infeasible()
+            return
+        _report(instance, run, locations, solvers)
+    run.note(
+        components=len(solvers),
+        columns=sum(solver.columns_made for solver in solvers),
+        largest_component_gap_s=max(solver.gap for solver in solvers),
+    )
+
+
+def _report(
+    instance: BlockPlacement, run: Run, locations: Ints, solvers: list[ComponentSolver]
+) -> None:
+    for solver in solvers:
+        locations[solver.component.tasks] = solver.paths
+    run.found(instance.flat(locations))
+    bound = sum(solver.bound for solver in solvers)
+    if np.isfinite(bound):
+        run.bound(float(bound))

@@ -1,0 +1,258 @@
+"""Bounds, improves and proves the choice problem of one component."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from formulations.block_placement import kernels
+from formulations.block_placement.components import LOAD, Columns, Component
+from formulations.block_placement.pricing import cheapest
+from optkit.exact.choice import ChoiceProblem, dual, improve, prove, starting_choices
+from optkit.run import Run
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+#: Columns to start with: all paths of at most one change where they are no more than this.
+_ROOM = 60_000
+_ROUNDS = 100
+
+
+class _Pool(NamedTuple):
+    """Columns to choose from."""
+
+    problem: ChoiceProblem
+    path: Ints  # [C, M]
+    incumbent: Ints | None  # [K] columns of the best paths known
+    beyond: float  # what every decision that uses another path costs at least
+
+
+class ComponentSolver:
+    """One component: its columns so far, its best paths and its bound.
+
+    Attributes
+    ----------
+    paths : [K, M] the best locations known for its tasks.
+    value : their cost in this component, infinite where they break a row.
+    bound : a bound on every decision.
+    price : [R] the prices of that bound.
+    possible : whether each task has a path at all.
+    """
+
+    def __init__(self, component: Component, paths: Ints) -> None:
+        self.component = component
+        self.paths = paths
+        self.columns_made = 0
+        self.proved_infeasible = False
+        instance, rows = component.instance, component.rows
+        kinds = rows.kind[component.row]
+        congestion = instance.options.congestion
+        self._names = [congestion if kind == LOAD else "capacity" for kind in kinds]
+        limits = np.array([self._limit(int(row)) for row in component.row])
+        self._size = np.where(kinds == LOAD, rows.size[component.row], limits)
+        # The price at no load: below it no load is worth anything.
+        self.price: Floats = np.where(kinds == LOAD, self._size, 0.0)
+        first = cheapest(instance, component.prices(self.price), component.tasks)
+        self.possible = bool(np.isfinite(first.cost).all())
+        self.bound = float(first.cost.sum())
+        self._first = first.locations
+        self.value = self._value(paths)
+        if self.possible and len(component.row) == 0:
+            self.paths, self.value = first.locations, self.bound
+
+    def _limit(self, row: int) -> float:
+        """The limit of a row in units of its size: 1, or 0 for a limit of 0."""
+        component, rows = self.component, self.component.rows
+        instance = component.instance
+        kind, place = rows.kind[row], rows.place[row]
+        limits = (None, instance.server_cycles, instance.device_cycles, instance.energy_budget_j)
+        limit = limits[kind]
+        return 1.0 if limit is None or limit[place] > 0 else 0.0
+
+    @property
+    def gap(self) -> float:
+        """Objective less bound, in seconds."""
+        return max(0.0, self.value - self.bound)
+
+    def _problem(self, columns: Columns) -> tuple[ChoiceProblem, Ints]:
+        """The choice problem on columns, and the order in which it has them."""
+        order = np.argsort(columns.task, kind="stable")
+        counts = np.bincount(columns.task[order], minlength=len(self.component.tasks))
+        slope = np.full(len(self._size), self.component.instance.options.congestion_slope)
+        problem = ChoiceProblem(
+            np.concatenate([[0], np.cumsum(counts)]),
+            columns.cost[order],
+            columns.amount[order],
+            self._names,
+            self._size,
+            slope,
+        )
+        return problem, order
+
+    def _columns(self, task: Ints, path: Ints) -> Columns:
+        """Columns of paths; `task` counts within the component."""
+        made = self.component.columns(self.component.tasks[task], path)
+        self.columns_made += len(task)
+        usable = np.isfinite(made.cost) & np.isfinite(made.amount).all(axis=1)
+        return Columns(task[usable], path[usable], made.cost[usable], made.amount[usable])
+
+    def _value(self, paths: Ints) -> float:
+        columns = self._columns(np.arange(len(paths)), paths)
+        if len(columns.task) < len(paths):
+            return np.inf
+        if len(self.component.row) == 0:
+            return float(columns.cost.sum())
+        problem, _ = self._problem(columns)
+        return problem.value(np.arange(len(paths)))
+
+    def relax(self, price: Floats | None, run: Run) -> Floats | None:
+        """Column generation, then local search over its columns; returns the final prices."""
+        if len(self.component.row) == 0:
+            return price
+        columns = self._first_columns()
+        problem, order = self._problem(columns)
+        if price is not None and len(price) != len(self.price):
+            price = None
+        solution = dual(problem, price)
+        for _ in range(_ROUNDS):
+            fresh = self._price(solution.price, problem)
+            if len(fresh.task) == 0 or run.stopped():
+                break
+            columns = _join(columns, fresh)
+            problem, order = self._problem(columns)
+            solution = dual(problem, solution.price)
+        path = columns.path[order]
+        for start in starting_choices(problem, solution):
+            choice, value = improve(problem, start, solution.price, stopped=run.stopped)
+            self._keep(path[choice], value)
+        return solution.price
+
+    def adopt(self, price: Floats, bound: float) -> None:
+        """Take over prices and the bound that they give."""
+        if bound > self.bound:
+            self.price, self.bound = price, bound
+
+    def polish(self, run: Run) -> None:
+        """Local search over the paths of small reduced cost, without column generation."""
+        if len(self.component.row) and np.isfinite(self.gap) and self.gap > 0:
+            pool = self._pool()
+            if pool is not None and pool.incumbent is not None:
+                choice, value = improve(
+                    pool.problem, pool.incumbent, self.price, near=20, stopped=run.stopped
+                )
+                self._keep(pool.path[choice], value)
+
+    def _keep(self, paths: Ints, value: float) -> None:
+        if value < self.value:
+            self.value, self.paths = value, paths
+
+    def _price(self, price: Floats, problem: ChoiceProblem) -> Columns:
+        """Price every path of every task: the bound, and the paths that beat all columns."""
+        tasks = self.component.tasks
+        best = cheapest(self.component.instance, self.component.prices(price), tasks)
+        priced = problem.cost + problem.load @ price
+        known = np.minimum.reduceat(priced, problem.starts[:-1])
+        conjugates = problem.dual(price)[0] - known.sum()
+        bound = float(best.cost.sum() + conjugates)
+        if bound > self.bound:
+            self.bound, self.price = bound, price
+        better = best.cost < known - 1e-10 * np.abs(known)
+        return self._columns(np.flatnonzero(better), best.locations[better])
+
+    def _first_columns(self) -> Columns:
+        """All paths of at most one change where they are few, and the best ones known."""
+        component = self.component
+        instance = component.instance
+        count, locations, blocks = len(component.tasks), instance.servers + 1, instance.blocks
+        shapes, changes = [], []
+        few = count * locations * (1 + (locations - 1) * (blocks - 1)) <= _ROOM
+        for first in range(locations):
+            for last in range(locations):
+                for at in range(1, blocks) if first != last and few else (0,) * (first == last):
+                    path = np.full(blocks, last)
+                    path[:at] = first
+                    shapes.append(path)
+                    changes.append(at)
+        lengths = instance.lengths[component.tasks]
+        task, shape = np.nonzero(np.array(changes)[None, :] < lengths[:, None])
+        every = np.arange(count)
+        return _join(
+            self._columns(task, np.array(shapes)[shape]),
+            self._columns(every, self.paths),
+            self._columns(every, self._first),
+        )
+
+    def _near_columns(self, budget: float) -> Columns | None:
+        """Every path of reduced cost at most the budget; None where they are too many."""
+        component = self.component
+        prices = component.prices(self.price)
+        found_task, found_path, total = [], [], 0
+        budget = budget * (1 + 1e-6) + 1e-12 * abs(self.bound) if np.isfinite(budget) else np.inf
+        for local, task in enumerate(component.tasks):
+            room = 256
+            while True:
+                paths = np.zeros((room, component.instance.blocks), dtype=np.int64)
+                count = kernels.near_paths(
+                    component.instance.tables, prices, task, budget, paths, np.zeros(room)
+                )
+                if count >= 0:
+                    break
+                room *= 4
+                if total + room > 4 * _ROOM:
+                    return None
+            total += count
+            if total > _ROOM:
+                return None
+            found_task.append(np.full(count, local))
+            found_path.append(paths[:count])
+        return self._columns(np.concatenate(found_task), np.concatenate(found_path))
+
+    def _pool(self) -> _Pool | None:
+        """The incumbent and every path that could be part of a better decision.
+
+        Where they are too many, only those of smaller reduced cost; None without a limit on it.
+        """
+        budget = self.value - self.bound
+        near = self._near_columns(budget)
+        while near is None and np.isfinite(budget):
+            budget /= 2
+            near = self._near_columns(budget)
+        if near is None:
+            return None
+        count = len(near.task)
+        if np.isfinite(self.value):
+            near = _join(near, self._columns(np.arange(len(self.paths)), self.paths))
+        problem, order = self._problem(near)
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        incumbent = place[count:] if np.isfinite(self.value) else None
+        return _Pool(problem, near.path[order], incumbent, self.bound + budget)
+
+    def prove(self, run: Run, tolerance: float) -> None:
+        """Close the gap over every path that could still beat the incumbent."""
+        if len(self.component.row) == 0:
+            return
+        if np.isfinite(self.value) and self.gap <= tolerance * abs(self.value):
+            return
+        pool = self._pool()
+        if pool is None:
+            return
+        choice, value, bound = prove(
+            pool.problem, self.price, pool.incumbent, tolerance, run.stopped
+        )
+        if choice is None and bound == np.inf:
+            self.proved_infeasible = True
+            return
+        if choice is not None:
+            self._keep(pool.path[choice], value)
+        self.bound = max(self.bound, min(bound, pool.beyond, self.value))
+
+
+def _join(*parts: Columns) -> Columns:
+    return Columns(*(np.concatenate(fields) for fields in zip(*map(_fields, parts), strict=True)))
+
+
+def _fields(columns: Columns) -> tuple[Ints, Ints, Floats, Floats]:
+    return columns.task, columns.path, columns.cost, columns.amount
