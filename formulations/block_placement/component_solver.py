@@ -185,29 +185,31 @@ class ComponentSolver:
         )
 
     def _near_columns(self, budget: float) -> Columns | None:
-        """Every path of reduced cost at most the budget; None where they are too many."""
+        """Every path of reduced cost at most the budget that no other of its task beats in cost
+        and in every row; None where they are too many."""
         component = self.component
+        instance = component.instance
         prices = component.prices(self.price)
-        found_task, found_path, total = [], [], 0
-        budget = budget * (1 + 1e-6) + 1e-12 * abs(self.bound) if np.isfinite(budget) else np.inf
+        if np.isfinite(budget):
+            budget = budget * (1 + 1e-6) + 1e-12 * abs(self.bound)
+        room, total = 256, 0
+        found = []
         for local, task in enumerate(component.tasks):
-            room = 256
-            while True:
-                paths = np.zeros((room, component.instance.blocks), dtype=np.int64)
-                count = kernels.near_paths(
-                    component.instance.tables, prices, task, budget, paths, np.zeros(room)
-                )
-                if count >= 0:
-                    break
-                room *= 4
-                if total + room > 4 * _ROOM:
+            count = -1
+            while count < 0:
+                if room > _ROOM:
                     return None
-            total += count
+                paths = np.zeros((room, instance.blocks), dtype=np.int64)
+                count = kernels.near_paths(
+                    instance.tables, prices, task, budget, paths, np.zeros(room)
+                )
+                room *= 4 if count < 0 else 1
+            made = self._columns(np.full(count, local), paths[:count])
+            found.append(_undominated(made) if len(component.row) == 1 else made)
+            total += len(found[-1].task)
             if total > _ROOM:
                 return None
-            found_task.append(np.full(count, local))
-            found_path.append(paths[:count])
-        return self._columns(np.concatenate(found_task), np.concatenate(found_path))
+        return _join(*found)
 
     def _pool(self) -> _Pool | None:
         """The incumbent and every path that could be part of a better decision.
@@ -248,6 +250,15 @@ class ComponentSolver:
         if choice is not None:
             self._keep(pool.path[choice], value)
         self.bound = max(self.bound, min(bound, pool.beyond, self.value))
+
+
+def _undominated(columns: Columns) -> Columns:
+    """Of one task's columns over a single row, those that are cheaper than all of less amount."""
+    order = np.lexsort((columns.cost, columns.amount[:, 0]))
+    cost = columns.cost[order]
+    before = np.concatenate([[np.inf], np.minimum.accumulate(cost)[:-1]])
+    kept = order[cost < before]
+    return Columns(*(field[kept] for field in _fields(columns)))
 
 
 def _join(*parts: Columns) -> Columns:

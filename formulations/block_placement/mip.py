@@ -69,6 +69,7 @@ def mip(
     if arrays is None:
         size = len(instance.choices) * (6 * instance.servers + 2)
         arrays = size > _PYOMO_VARIABLES and export is None and solver == "highs"
+    run.note(model="arrays" if arrays else "pyomo")
     if arrays:
         from formulations.block_placement.mip_arrays import solve_arrays
 

@@ -38,7 +38,8 @@ class Solution:
 
     Parameters
     ----------
-    status : "limit" covers every limit and interrupt.
+    status : "limit" covers every limit and interrupt, and a run that was proved before the
+        solver had finished: whether the instance is solved, the run knows.
     objective : the model's objective at `values`, recomputed in its own units.
     bound : valid for the model (a rounding slack is taken off); says nothing of an instance.
     values : [n] of the best point, integer variables rounded.

@@ -31,8 +31,8 @@ from optkit.exact.choice_problem import (
 
 __all__ = ["ChoiceProblem", "DualSolution", "dual", "improve", "prove", "starting_choices"]
 
-WORK = 2_000_000
-"""Extensions of one enumeration before its node is split (about 0.1 s)."""
+WORK = 150_000
+"""Extensions of one enumeration before its node is split (about 20 ms)."""
 
 GROWTH = 1.25
 """Least ratio of successive budgets of a node."""
@@ -108,12 +108,18 @@ class _Search:
         self.choice = None if incumbent is None else incumbent.astype(np.int64)
         self.value = np.inf if incumbent is None else problem.value(self.choice)
         self.root_bound = problem.dual(price)[0]
-        reduced = problem.reduced_costs(price)
-        self.columns = _distinct(problem, np.flatnonzero(reduced <= self.value - self.root_bound))
-        self.closed = np.inf
         self.price = price
+        reduced = problem.reduced_costs(price)
+        kept = np.flatnonzero(reduced <= self.value - self.root_bound)
+        counts = np.bincount(problem.owner[kept], minlength=problem.groups)
+        # A group without a column left proves that nothing is better than the incumbent.
+        self.hopeless = counts.min() == 0
+        self.columns = np.arange(len(problem.cost)) if self.hopeless else _distinct(problem, kept)
         self.problem = problem.restrict(self.columns)
         self.pattern, self.classes = _classes(self.problem)
+        self.closed = np.inf
+        # What counts as nothing beside the costs, should the objective itself be near zero.
+        self.scale = max(1e-6 * float(np.abs(problem.cost).sum()), 1e-9 * float(problem.size.sum()))
         self.nodes = 0
 
     @property
@@ -129,9 +135,7 @@ class _Search:
 
     def run(self) -> tuple[Integers | None, float, float]:
         """Best bound first until the gap is closed or the time is up."""
-        if self.columns.size == 0 or np.bincount(
-            self.whole.owner[self.columns], minlength=self.whole.groups
-        ).min() == 0:
+        if self.hopeless:
             return self._result(self.value)
         order = count()
         kept = np.arange(len(self.columns))
@@ -148,7 +152,7 @@ class _Search:
 
     def _result(self, lower: float) -> tuple[Integers | None, float, float]:
         if np.isfinite(lower):
-            lower -= SLACK * abs(lower)
+            lower -= SLACK * max(abs(lower), self.scale)
         return self.choice, self.value, min(self.value, max(lower, self.root_bound))
 
     def _problem(self, node: _Node) -> ChoiceProblem:
@@ -185,9 +189,11 @@ class _Search:
             problem = problem.restrict(kept)
             solution = DualSolution(solution.price, solution.bound, solution.share[kept])
             self._round(problem, node, solution)
-        scale = max(abs(lower), 1e-300)
-        step = max(node.step, 0.3 * self.tolerance * scale)
-        limit = min(max(lower, solution.bound) + step, self.target)
+        scale = max(abs(lower), self.scale)
+        step = max(node.step, 0.3 * max(self.tolerance, 1e-7) * scale)
+        # Far above the bound only the limits themselves decide, so let them alone do it.
+        limit = lower + step if step < 100.0 * scale else np.inf
+        limit = min(limit, self.target)
         found = enumerate_within(
             problem, solution.price, limit, scale, work=WORK, stopped=self.stopped
         )
@@ -249,7 +255,11 @@ class _Search:
         )
 
     def _propagate(self, node: _Node) -> _Node | None:
-        """Remove the columns that full rows forbid; ``None`` if a row cannot be kept."""
+        """Remove the columns that full rows forbid, and the rows that nothing can break.
+
+        Returns ``None`` if a row cannot be kept.
+        """
+        resources = self.problem.resources
         groups = self.problem.groups
         owner = self.problem.owner
         kept = node.kept
@@ -267,7 +277,14 @@ class _Search:
                 if forced.sum() == row.limit:
                     kept = kept[~member | forced[owner[kept]]]
             if len(kept) == before:
-                return replace(node, kept=kept)
+                break
+        tight = []
+        for i, row in enumerate(node.rows):
+            uses = np.bincount(owner[kept], weights=row.member[kept], minlength=groups)
+            if np.count_nonzero(uses) > row.limit:
+                tight.append(i)
+        price = np.concatenate((node.price[:resources], node.price[resources:][tight]))
+        return replace(node, kept=kept, rows=tuple(node.rows[i] for i in tight), price=price)
 
     def _candidates(
         self, node: _Node, problem: ChoiceProblem, solution: DualSolution

@@ -33,6 +33,16 @@ def load_cost(kind, size, slope, load):
 
 
 @njit(cache=True)
+def marginal(kind, size, slope, load):
+    """Derivative of the cost at a load; beyond the knee that at the knee."""
+    if kind == CAPACITY:
+        return 0.0
+    if kind == SHARING:
+        return size / (1.0 - min(load, KNEE)) ** 2
+    return size * (1.0 + 2.0 * slope * load)
+
+
+@njit(cache=True)
 def conjugate(kind, size, slope, price):
     """Minimum over loads W >= 0 of cost(W) - price * W, and the load that attains it."""
     if kind == CAPACITY:
@@ -177,13 +187,10 @@ def interior(starts, cost, load, kind, size, slope, base, start, barrier, tolera
     price = start.copy()
     floor = np.zeros(resources)
     for r in range(resources):
+        floor[r] = marginal(kind[r], size[r], slope[r], base[r])
         if kind[r] == CAPACITY:
             price[r] = max(price[r], barrier / max(size[r], 1e-9))
             columns += 1
-        elif kind[r] == SHARING:
-            floor[r] = size[r] / (1.0 - min(base[r], KNEE)) ** 2
-        else:
-            floor[r] = size[r] * (1.0 + 2.0 * slope[r] * base[r])
         price[r] = max(price[r], floor[r] * 1.0001)
     share = np.empty(len(cost))
     excess = np.empty(len(cost))
@@ -222,6 +229,8 @@ def interior(starts, cost, load, kind, size, slope, base, start, barrier, tolera
                 least = min(least, excess[c])
                 gap += share[c] * excess[c]
             bound += level[k] + least
+        if bound != bound:
+            break
         if bound > best:
             best = bound
             best_price[:] = price

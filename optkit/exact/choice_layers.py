@@ -162,6 +162,6 @@ def _quantum(problem: ChoiceProblem, price: Floats, scale: float) -> Floats:
 def _first_prices(problem: ChoiceProblem, price: Floats, budget: float) -> Floats:
     """The price, then it with one capacity made steeply dear, [J, R]."""
     # A steep price on one capacity finds partial choices that can no longer keep it.
-    steep = 1e3 * budget / np.maximum(problem.load.max(axis=0), 1e-300)
-    capacities = np.flatnonzero(problem.kind == CAPACITY)
-    return np.vstack((price, price + np.diag(steep)[capacities]))
+    largest = problem.load.max(axis=0)
+    steep = np.flatnonzero((problem.kind == CAPACITY) & (largest > 1e-9 * problem.size))
+    return np.vstack((price, price + np.eye(problem.resources)[steep] * (1e3 * budget / largest[steep])[:, None]))

@@ -28,12 +28,15 @@ from optkit.errors import UsageError
 from optkit.exact.choice_kernels import (
     CAPACITY,
     LINEAR,
+    RELATIVE_SLACK,
     SHARING,
     cheapest,
     conjugate,
     dual_value,
     evaluate_choice,
     interior,
+    load_cost,
+    marginal,
 )
 from optkit.exact.choice_search_kernels import descend
 
@@ -191,6 +194,38 @@ def dual(
     cutoff : a bound above it ends the ascent at once. If no choice keeps all limits, D has no
         maximum and the bound returned is very large or exceeds the cutoff.
     """
+    limit = np.where(problem.kind == CAPACITY, problem.size * (1.0 + RELATIVE_SLACK), np.inf)
+    full = problem.base >= np.where(problem.kind == SHARING, 1.0, np.inf)
+    if (problem.base > limit).any() or full.any():
+        nowhere = np.zeros(len(problem.cost))
+        return DualSolution(np.zeros(problem.resources), np.inf, nowhere)
+    used = np.flatnonzero(problem.load.max(axis=0) > 0.0)
+    if len(used) == problem.resources:
+        return _ascend(problem, price, tolerance, cutoff)
+    # A resource that nothing loads has a known price, and may have no interior.
+    rest = np.array(
+        [marginal(*costs) for costs in zip(*problem.costs, strict=True)], dtype=np.float64
+    )
+    idle = float(np.sum([load_cost(*costs) for costs in zip(*problem.costs, strict=True)]))
+    if len(used):
+        part = ChoiceProblem(
+            *problem.columns[:2], problem.load[:, used],
+            *(values[used] for values in problem.costs),
+        )  # fmt: skip
+        idle -= float(np.sum([load_cost(*costs) for costs in zip(*part.costs, strict=True)]))
+        inner = _ascend(part, None if price is None else price[used], tolerance, cutoff - idle)
+        rest[used] = inner.price
+        share = inner.share
+    else:
+        share = np.zeros(len(problem.cost))
+        share[problem.dual(rest)[2]] = 1.0
+    return DualSolution(rest, problem.dual(rest)[0], share)
+
+
+def _ascend(
+    problem: ChoiceProblem, price: Floats | None, tolerance: float, cutoff: float
+) -> DualSolution:
+    """`dual` where every resource is loaded by some column."""
     spread = float(_spread(problem).mean())
     barrier = max(1e-2 * spread, 1e-6 * float(np.abs(problem.cost).mean()), 1e-12)
     first = _first_price(problem, spread) if price is None else price
@@ -205,11 +240,13 @@ def dual(
         )  # fmt: skip
         bound = problem.dual(found)[0]
         weights = np.zeros(len(problem.cost))
-        weights[chosen] = share
+        weights[chosen] = np.nan_to_num(share)
         if bound > best.bound:
             best = DualSolution(found, bound, weights)
         else:
             best = DualSolution(best.price, best.bound, weights)
+        if inner > ceiling and _impossible(problem, found):
+            return DualSolution(found, np.inf, best.share)
         if best.bound > cutoff or (
             inner <= ceiling and inner - best.bound <= tolerance * abs(best.bound)
         ):
@@ -228,6 +265,20 @@ def dual(
         if inner <= ceiling:
             first = found
     return best
+
+
+def _impossible(problem: ChoiceProblem, price: Floats) -> bool:
+    """Whether the loads priced at ``price`` exceed the priced limits whatever is chosen.
+
+    Then no choice, not even a fractional one, keeps the limits (Farkas).
+    """
+    limit = np.where(problem.kind == CAPACITY, problem.size * (1.0 + RELATIVE_SLACK), 1.0)
+    weight = np.where(problem.kind == LINEAR, 0.0, price)
+    if not weight.any() or not np.isfinite(weight).all():
+        return False
+    weight = weight / weight.max()
+    least = np.minimum.reduceat(problem.load @ weight, problem.starts[:-1]).sum()
+    return bool(least + weight @ problem.base > (weight @ limit) * (1.0 + 1e-12))
 
 
 def _spread(problem: ChoiceProblem) -> Floats:

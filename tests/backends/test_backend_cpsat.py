@@ -111,10 +111,13 @@ def test_random_assignments_at_every_scale(
         assert run.proved_infeasible
         return
     sign = -1 if maximise else 1
-    assert run.objective == pytest.approx(best, rel=1e-12)
-    assert sign * solution.bound <= sign * best * (1 + sign * 1e-12)
-    assert solution.bound == pytest.approx(best, rel=1e-8)
-    assert run.proved
+    assert run.proved  # and may have stopped the solver within the tolerance of a proof
+    assert run.objective == pytest.approx(best, rel=1.1e-6)
+    assert sign * run.best_bound <= sign * best + 1e-12 * best
+    alone = solve_cp(model, Run(instance), bound_of=None, scale=scale.scale)
+    assert alone.status is SolveStatus.OPTIMAL
+    assert alone.bound == alone.objective == pytest.approx(best, rel=1e-8)
+    assert sign * alone.bound <= sign * best + 1e-12 * best
 
 
 # --- whole-numbered objectives --------------------------------------------------------------
@@ -357,6 +360,6 @@ def test_points_that_break_the_instance_are_cut_off_until_one_holds() -> None:
         model, run, bound_of=instance, decode=_bins(x), scale=scale.scale, repair=repair
     )
     assert cuts
-    assert solution.status is SolveStatus.OPTIMAL
-    assert run.objective == pytest.approx(instance.best())
+    assert instance.evaluate(solution.values.reshape(6, 3).argmax(axis=1)).feasible
+    assert run.objective == pytest.approx(instance.best(), rel=1.1e-6)
     assert run.proved

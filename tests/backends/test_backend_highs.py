@@ -93,12 +93,15 @@ def test_random_assignments_at_every_scale(
         assert solution.status is SolveStatus.INFEASIBLE
         assert run.proved_infeasible
         return
-    assert solution.status is SolveStatus.OPTIMAL
-    assert solution.objective == pytest.approx(best, rel=1e-9)
-    assert run.objective == pytest.approx(best, rel=1e-12)
-    assert run.proved
     sign = -1 if maximise else 1
+    assert run.proved  # and may have stopped the solver within the tolerance of a proof
+    assert run.objective == pytest.approx(best, rel=1.1e-6)
     assert sign * run.best_bound <= sign * best
+    alone = solve_model(linear(instance), Run(instance), bound_of=None)
+    assert alone.status is SolveStatus.OPTIMAL
+    assert alone.objective == pytest.approx(best, rel=1e-9)
+    assert alone.bound == pytest.approx(best, rel=1e-8)
+    assert sign * alone.bound <= sign * best
 
 
 def test_a_large_offset_and_negative_costs() -> None:
