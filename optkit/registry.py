@@ -51,7 +51,7 @@ class Method:
     proves_bound: bool = False
     requires: tuple[str, ...] = ()
     extra: str | None = None
-    applies: str | Callable[[Instance], str | None] | None = None
+    applies: str | Callable[..., str | None] | None = None
     reference: str = ""
 
     @property

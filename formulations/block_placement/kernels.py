@@ -148,7 +148,8 @@ def near_paths(t, p, k, budget, paths, costs):  # type: ignore[no-untyped-def]
 def path_usage(t, p, tasks, paths, moved_s, busy_s, cycles, energy_j, late_s):  # type: ignore[no-untyped-def]
     """What each of the paths [P, M] of the tasks [P] uses: transfer seconds with the result [P],
     seconds of work and cycles by location [P, A], joules [P], and seconds beyond block deadlines
-    [P], all without congestion. A path beyond a hard deadline takes infinite transfer seconds."""
+    [P], all without congestion. A path beyond a hard deadline, or with a null time, takes infinite
+    transfer seconds or work."""
     models, devices, scales, lengths = t.model, t.device, t.scale, t.lengths
     up, radio, back, down = t.up_s_per_bit, t.radio_s_per_bit, t.back_s_per_bit, t.down_s_per_bit
     wire, server_hz, device_hz = t.wire_s_per_bit, t.server_speed_hz, t.device_speed_hz
@@ -185,7 +186,7 @@ def path_usage(t, p, tasks, paths, moved_s, busy_s, cycles, energy_j, late_s):  
             energy_j[row] += scale * drawn
             moved_s[row] += scale * moving
             late = scale * moving + seconds - limits[k, m]
-            if late > 0.0:
+            if 0.0 < late < np.inf:
                 late_s[row] += late
                 if hard and scale * moving + seconds > limits[k, m] * (1 + _SLACK):
                     moved_s[row] = np.inf

@@ -33,7 +33,7 @@ from optkit.run import Run
 Ints = NDArray[np.int64]
 Terms = list[tuple[float, Any]]
 _GROUP = 200
-#: Above so many variables the arrays of ``mip_arrays`` are built instead, about 50 times faster.
+#: Above so many variables the arrays of ``mip_arrays`` are built instead, about 100 times faster.
 _PYOMO_VARIABLES = 20_000
 #: Rows admit what the evaluator admits; a decision beyond that is forbidden when it comes.
 _SIDE = 1 + SLACK

@@ -22,8 +22,9 @@ def open_run(instance: BlockPlacement, run: Run) -> None:
         run.infeasible()
         return
     run.bound(float(alone.cost[reached].sum()))  # the others cost at least nothing
-    if run.stopped():
-        return
     run.found(instance.flat(alone.locations))
-    run.found(instance.flat(marginal_greedy_locations(instance, run)))
-    run.note(start="marginal_greedy")
+    if not run.stopped():
+        run.found(instance.flat(marginal_greedy_locations(instance, run)))
+        run.note(start="marginal_greedy")
+    elif run.objective is None:
+        run.found(np.zeros(len(instance.choices), dtype=np.int64))  # all on the devices

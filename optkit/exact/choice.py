@@ -189,7 +189,7 @@ class _Search:
             problem = problem.restrict(kept)
             solution = DualSolution(solution.price, solution.bound, solution.share[kept])
             self._round(problem, node, solution)
-        scale = max(abs(lower), self.scale)
+        scale = max(abs(solution.bound), self.scale)
         step = max(node.step, 0.3 * max(self.tolerance, 1e-7) * scale)
         # Far above the bound only the limits themselves decide, so let them alone do it.
         limit = lower + step if step < 100.0 * scale else np.inf

@@ -200,22 +200,23 @@ def interior(starts, cost, load, kind, size, slope, base, start, barrier, tolera
     slack = barrier / np.maximum(price, 1e-300)
     slack_step = np.zeros(resources)
     mean = np.empty((groups, resources))
-    weight = np.empty(groups)
+    rise = np.empty(groups)
     offset = np.empty(groups)
+    cheap = np.zeros(groups, np.int64)
     matrix = np.empty((resources, resources))
     best = -np.inf
     best_price = price.copy()
     shrink = 0.2
     for _ in range(rounds):
         bound = 0.0
-        gap = 0.0
+        product = 0.0
         matrix[:] = 0.0
         right = base.copy()
         for r in range(resources):
             least, where = conjugate(kind[r], size[r], slope[r], price[r])
             bound += least + price[r] * base[r]
             if kind[r] == CAPACITY:
-                gap += slack[r] * price[r]
+                product += slack[r] * price[r]
                 matrix[r, r] = slack[r] / price[r]
                 where -= slack[r]
             elif kind[r] == SHARING:
@@ -226,17 +227,26 @@ def interior(starts, cost, load, kind, size, slope, base, start, barrier, tolera
         for k in range(groups):
             least = np.inf
             for c in range(starts[k], starts[k + 1]):
-                least = min(least, excess[c])
-                gap += share[c] * excess[c]
+                if excess[c] < least:
+                    least = excess[c]
+                    cheap[k] = c
+                product += share[c] * excess[c]
             bound += level[k] + least
         if bound != bound:
             break
+        # A choice of shares that misses the loads it is priced for has no objective to compare.
+        gap = product
+        for r in range(resources):
+            missed = right[r]
+            for c in range(starts[0], starts[groups]):
+                missed += share[c] * load[c, r]
+            gap += price[r] * abs(missed)
         if bound > best:
             best = bound
             best_price[:] = price
         if gap <= tolerance * abs(best) + 1e-300 or best > cutoff:
             break
-        target = shrink * gap / columns
+        target = shrink * product / columns
         for r in range(resources):
             slack_step[r] = 0.0
             if kind[r] == CAPACITY:
@@ -245,26 +255,30 @@ def interior(starts, cost, load, kind, size, slope, base, start, barrier, tolera
             total = 0.0
             missing = 1.0
             mean[k, :] = 0.0
+            # Loads are taken from those of the cheapest column: its weight can be huge, and the
+            # difference of two huge sums would be noise.
+            zero = cheap[k]
             for c in range(starts[k], starts[k + 1]):
                 push = target / excess[c]
                 ratio = share[c] / excess[c]
                 total += ratio
                 missing -= push
                 for r in range(resources):
-                    w = load[c, r]
+                    right[r] += push * load[c, r]
+                    w = load[c, r] - load[zero, r]
                     if w != 0.0:
-                        right[r] += push * w
                         w *= ratio
                         mean[k, r] += w
                         for s in range(r + 1):
-                            matrix[r, s] += w * load[c, s]
-            weight[k] = total
+                            matrix[r, s] += w * (load[c, s] - load[zero, s])
             offset[k] = missing / total
             for r in range(resources):
-                right[r] += mean[k, r] * offset[k]
                 mean[k, r] /= total
                 for s in range(r + 1):
                     matrix[r, s] -= total * mean[k, r] * mean[k, s]
+            for r in range(resources):
+                mean[k, r] += load[zero, r]
+                right[r] += missing * mean[k, r]
         step = newton_step(matrix, right)
         dual_length = 1.0
         primal_length = 1.0
@@ -276,12 +290,11 @@ def interior(starts, cost, load, kind, size, slope, base, start, barrier, tolera
                 if slack_step[r] < 0.0:
                     primal_length = min(primal_length, -0.995 * slack[r] / slack_step[r])
         for k in range(groups):
-            rise = offset[k]
+            rise[k] = offset[k]
             for r in range(resources):
-                rise += mean[k, r] * step[r]
-            weight[k] = rise
+                rise[k] += mean[k, r] * step[r]
             for c in range(starts[k], starts[k + 1]):
-                e = -rise
+                e = -rise[k]
                 for r in range(resources):
                     e += load[c, r] * step[r]
                 excess_step[c] = e
@@ -295,10 +308,10 @@ def interior(starts, cost, load, kind, size, slope, base, start, barrier, tolera
             price[r] += dual_length * step[r]
             slack[r] += primal_length * slack_step[r]
         for k in range(groups):
-            level[k] += dual_length * weight[k]
+            level[k] += dual_length * rise[k]
             for c in range(starts[k], starts[k + 1]):
                 share[c] += primal_length * share_step[c]
-                excess[c] += dual_length * excess_step[c]
+                excess[c] = max(excess[c] + dual_length * excess_step[c], 1e-100)
         length = min(dual_length, primal_length)
         shrink = 0.5 if length < 0.3 else 0.2 if length < 0.8 else 0.1 if length < 0.95 else 0.03
     return best_price, best, share

@@ -69,7 +69,7 @@ def enumerate_within(
         return Enumeration(True, None, np.inf, 0)
     order, kept, starts = arranged
     cost, load = problem.cost[kept], problem.load[kept]
-    budget = limit - problem.dual(price)[0]
+    budget = min(limit - problem.dual(price)[0], scale)
     own = prices = _first_prices(problem, price, budget)
     offsets = completion_bounds(starts, cost, load, *problem.costs[:3], 0, prices)
     some, places = cheapest(starts, cost, load, price, PROBED)

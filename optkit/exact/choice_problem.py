@@ -226,9 +226,9 @@ def _ascend(
     problem: ChoiceProblem, price: Floats | None, tolerance: float, cutoff: float
 ) -> DualSolution:
     """`dual` where every resource is loaded by some column."""
-    spread = float(_spread(problem).mean())
-    barrier = max(1e-2 * spread, 1e-6 * float(np.abs(problem.cost).mean()), 1e-12)
-    first = _first_price(problem, spread) if price is None else price
+    first = _first_price(problem) if price is None else price
+    barrier = 1e-2 * float(_spread(problem, first).mean())
+    barrier = max(barrier, 1e-6 * float(np.abs(problem.cost).mean()), 1e-12 * problem.size.max())
     best = DualSolution(first, problem.dual(first)[0], np.zeros(len(problem.cost)))
     # Above this, the columns in use are likely to have no choice within the limits at all.
     ceiling = min(cutoff, _generous_value(problem))
@@ -281,11 +281,11 @@ def _impossible(problem: ChoiceProblem, price: Floats) -> bool:
     return bool(least + weight @ problem.base > (weight @ limit) * (1.0 + 1e-12))
 
 
-def _spread(problem: ChoiceProblem) -> Floats:
-    """Range of the column costs of each group, [K]."""
+def _spread(problem: ChoiceProblem, price: Floats) -> Floats:
+    """Range of the priced costs of each group, [K]."""
+    priced = problem.cost + problem.load @ price
     first = problem.starts[:-1]
-    high = np.maximum.reduceat(problem.cost, first)
-    return np.asarray(high - np.minimum.reduceat(problem.cost, first))
+    return np.asarray(np.maximum.reduceat(priced, first) - np.minimum.reduceat(priced, first))
 
 
 def _generous_value(problem: ChoiceProblem) -> float:
@@ -305,20 +305,19 @@ PER_GROUP = 12
 """Columns per group that join a round of `dual`."""
 
 
-def _first_price(problem: ChoiceProblem, spread: float) -> Floats:
-    """Marginal costs at the loads of uniform shares, [R]."""
+def _first_price(problem: ChoiceProblem) -> Floats:
+    """Marginal costs at the loads of uniform shares, and guesses for capacities, [R]."""
     weights = np.repeat(1.0 / problem.sizes, problem.sizes)
     total = problem.base + weights @ problem.load
-    price = np.empty(problem.resources)
-    for r, code in enumerate(problem.kind):
-        size, slope = problem.size[r], problem.slope[r]
-        if code == SHARING:
-            price[r] = size / (1.0 - min(total[r], 0.8)) ** 2
-        elif code == LINEAR:
-            price[r] = size * (1.0 + 2.0 * slope * total[r])
-        else:
-            mean = float(problem.load[:, r].mean())
-            price[r] = spread / mean if mean > 0.0 else 0.0
+    price = np.array(
+        [
+            marginal(kind, size, slope, min(load, 0.8) if kind == SHARING else load)
+            for kind, size, slope, load in zip(*problem.costs[:3], total, strict=True)
+        ]
+    )
+    spread = float(_spread(problem, price).mean()) or 1.0
+    bounded = problem.kind == CAPACITY
+    price[bounded] = spread / problem.load[:, bounded].mean(axis=0)
     return price
 
 
@@ -348,7 +347,7 @@ def improve(
     if price is None:
         price = dual(problem, tolerance=1e-6).price
     some, places = cheapest(*problem.columns, price, near)
-    penalty = 1.0 + float(_spread(problem).sum())
+    penalty = 1.0 + float(_spread(problem, np.zeros(problem.resources)).sum())
     better = choice.astype(np.int64)
     value = np.inf
     for _ in range(50):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optkit.errors import BoundError, DecisionError, UsageError
+from optkit.errors import BoundError, DecisionError, MethodUnavailable, UsageError
 from optkit.instance import Instance
 from optkit.registry import Method
 from optkit.registry import method as find_method
@@ -90,6 +90,8 @@ def _chosen(method: str | Method | Callable[..., None], instance: Instance) -> M
     if isinstance(method, str):
         return find_method(method, instance)
     if isinstance(method, Method):
+        if (reason := method.why_not_for(instance)) is not None:
+            raise MethodUnavailable(f"method {method.name} cannot solve this instance: {reason}")
         return method
     if callable(method):
         name = getattr(method, "__name__", type(method).__name__)

@@ -13,6 +13,7 @@ from placement_exact import MIXES, agree, mixed, slower
 import optkit
 from formulations.block_placement import mip as mip_module
 from formulations.block_placement import mip_arrays
+from formulations.block_placement.cp import cp
 from formulations.block_placement.generate import generate
 from formulations.block_placement.instance import BlockPlacement
 from formulations.block_placement.layers import layers_of
@@ -127,6 +128,16 @@ def test_a_stop_while_building_leaves_decision_and_bound(
     assert run.objective is not None
     assert run.best_bound is not None
     assert run.details["start"] == "marginal_greedy"
+
+
+@pytest.mark.parametrize("method", [mip_module.mip, cp])
+def test_a_run_that_ends_at_once_has_a_decision_and_a_bound(method: Any) -> None:
+    instance = optkit.generate("block_placement", "paper-ps", slots=2)
+    run = Run(instance, Stop(time_s=600, iterations=0), proves_bound=True)
+    method(instance, run)
+    assert run.reason is StopReason.ITERATIONS
+    assert run.objective is not None
+    assert run.best_bound is not None
 
 
 @pytest.mark.parametrize("start", [True, False])
