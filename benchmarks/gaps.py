@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bench_header import header, status_line
+from bench_tools import header, seeds, status_line
 
 from optkit.console import (
     INTERRUPTED,
@@ -128,7 +128,7 @@ def _parser() -> Parser:
         metavar="METHOD",
         help="the method that proves optima or bounds; default auto",
     )
-    add("--seeds", type=_seeds, default=_seeds("0-4"), metavar="0-4", help="such as 0-4 or 0,1,7")
+    add("--seeds", type=seeds, default=seeds("0-4"), metavar="0-4", help="such as 0-4 or 0,1,7")
     add(
         "-p",
         dest="parameter",
@@ -152,20 +152,6 @@ def _names(word: str) -> list[str]:
     if not all(names):
         raise argparse.ArgumentTypeError(f"found {word!r}, expected names between commas")
     return names
-
-
-def _seeds(word: str) -> list[int]:
-    seeds: list[int] = []
-    for part in word.split(","):
-        low, dash, high = part.partition("-")
-        with contextlib.suppress(argparse.ArgumentTypeError):
-            first = non_negative(low)
-            last = non_negative(high) if dash else first
-            if last >= first:
-                seeds += range(first, last + 1)
-                continue
-        raise argparse.ArgumentTypeError(f"found {word!r}, expected seeds such as 0-4 or 0,1,7")
-    return list(dict.fromkeys(seeds))
 
 
 def _positive(word: str) -> int:

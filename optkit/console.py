@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from optkit.errors import OptkitError, UsageError, one_line, suggestion
+from optkit.stop import NATIVE_THREAD
 
 SUCCESS = 0
 NOTHING_FOUND = 1
@@ -64,6 +65,8 @@ def guarded(command: Callable[[Sequence[str]], int], arguments: Sequence[str] | 
                 warnings.simplefilter("ignore", RuntimeWarning)
             status = _exit_status(command, words)
             sys.stdout.flush()
+            if arguments is None and any(t.name == NATIVE_THREAD for t in threading.enumerate()):
+                os._exit(status)  # a solver that did not react to its end would hold the process
             return status
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)

@@ -52,6 +52,10 @@ class BoundError(OptkitError):
     """A bound that contradicts a feasible decision: a method or a solver is wrong."""
 
 
+class RunEnded(OptkitError):
+    """Ends a method from inside after its run was told to stop; ``solve`` never lets it out."""
+
+
 class SolverError(OptkitError):
     """A solver ended in a way that says nothing about the model (not a limit, not a proof)."""
 

@@ -17,6 +17,8 @@ from optkit.wording import show as show
 #: Up to here an integer passes through float64 unchanged.
 _LARGEST_INTEGER = 2.0**53
 
+_JSON_SCALARS = {int, float, str, bool, type(None)}
+
 #: Finite numbers of a schema. NaN never gets here: files refuse it and arrays are checked.
 NonNegative = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=LARGEST)]
@@ -33,6 +35,7 @@ def convert(document: Mapping[str, Any], schema: type[Schema]) -> Schema:
         With the path of the field, what was found and what was expected.
     """
     try:
+        document = _without_numpy_scalars(document)
         structure = msgspec.convert(document, schema, strict=True)
     except msgspec.ValidationError as error:
         raise invalid(str(error), document, schema) from None
@@ -40,6 +43,19 @@ def convert(document: Mapping[str, Any], schema: type[Schema]) -> Schema:
         raise InstanceError("nested too deeply") from None
     _refuse_nan(structure, "")
     return structure
+
+
+def _without_numpy_scalars(value: Any) -> Any:
+    """A document made in memory as one from a file would be; only whole arrays stay."""
+    if isinstance(value, Mapping):
+        return {name: _without_numpy_scalars(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        if set(map(type, value)) <= _JSON_SCALARS:
+            return value
+        rows = (item.tolist() if isinstance(item, np.ndarray) else item for item in value)
+        return [_without_numpy_scalars(item) for item in rows]
+    scalar = isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    return value.item() if scalar else value
 
 
 def _refuse_nan(value: Any, path: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
+import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -37,7 +40,7 @@ def check_parameters(
     parameters = list(inspect.signature(function).parameters.values())[skip:]
     known = {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
     anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    hints = typing.get_type_hints(function)
+    hints = _hints(function, [p for p in parameters if p.name in given])
     checked = {}
     for name, value in given.items():
         if name in known:
@@ -51,6 +54,22 @@ def check_parameters(
                 f"its {noun}s: {choices}"
             )
     return checked
+
+
+def _hints(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> dict[str, Any]:
+    """The annotated types; one that is imported for type checkers alone is left out."""
+    inner: Any = function
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    inner = inspect.unwrap(inner if inspect.isroutine(inner) else type(inner).__call__)
+    scope = getattr(inner, "__globals__", {})
+    hints: dict[str, Any] = {}
+    for parameter in parameters:
+        if parameter.annotation is not parameter.empty:
+            alone = types.SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
+            with contextlib.suppress(NameError, AttributeError):
+                hints |= typing.get_type_hints(alone, scope)
+    return hints
 
 
 def _converted(value: Any, hint: Any, label: str) -> Any:

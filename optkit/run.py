@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 import time
@@ -12,14 +13,15 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optkit.errors import BoundError
+from optkit.errors import BoundError, RunEnded
 from optkit.evaluation import Evaluation
 from optkit.instance import Instance
 from optkit.result import StopReason, TracePoint, relative_gap
-from optkit.stop import Stop
+from optkit.stop import NATIVE_THREAD, Stop
 
 Outcome = TypeVar("Outcome")
 _POLL_S = 0.02
+_GRACE_S = 5.0
 _REPORT_S = 1.0
 _TRACE_POINTS = 10_000
 
@@ -108,7 +110,8 @@ class Run:
         DecisionError
             The vector is not a decision of the instance.
         BoundError
-            The decision beats a bound that was claimed before.
+            The decision beats a bound that was claimed before, or is feasible where
+            infeasibility was claimed. It is kept, and the claim is dropped.
         """
         evaluation = self._judge(x, parts)
         if not self._answered and self._improves(evaluation):
@@ -152,7 +155,9 @@ class Run:
                 )
             if excess > 0:  # rounding
                 value = best.objective
-                if value == self.best_bound:
+                if self.best_bound is not None and (
+                    self._sign * value <= self._sign * self.best_bound
+                ):
                     return
         self.best_bound = float(value)
         self._record(improved=True)
@@ -260,6 +265,12 @@ class Run:
         target for every solver. Whatever the work raises is raised here. ``poll`` is called in
         the calling thread at every poll and once after the work: it takes over what the solver
         found so far. An exception in it cancels the work.
+
+        Raises
+        ------
+        RunEnded
+            The work did not react for some seconds (HiGHS in the presolve of a model of millions
+            of columns); its thread is left behind. ``solve`` takes it as the end of the method.
         """
         outcome: list[Outcome] = []
         failure: list[BaseException] = []
@@ -273,14 +284,18 @@ class Run:
             finally:
                 ended.set()
 
-        # A daemon, so that a second Ctrl-C can leave native code behind.
-        threading.Thread(target=target, daemon=True).start()
+        # A daemon, so that it can be left behind in native code.
+        threading.Thread(target=target, daemon=True, name=NATIVE_THREAD).start()
+        cancelled_s = math.inf
         try:
             while not ended.wait(_POLL_S):
                 if poll is not None:
                     poll()
                 if self.stopped():
                     cancel()
+                    cancelled_s = min(cancelled_s, self.elapsed_s)
+                    if self.elapsed_s - cancelled_s > _GRACE_S:
+                        raise RunEnded
             if poll is not None:
                 poll()
         except BaseException:
@@ -294,14 +309,27 @@ class Run:
 
     def _judge(self, x: ArrayLike, parts: Mapping[str, Any]) -> Evaluation:
         evaluation = self.instance.evaluate(x, **parts)
-        if evaluation.feasible and self.best_bound is not None:
+        false_claim = self._disproved_by(evaluation)
+        if false_claim is not None:
+            self.best_bound, self.proved_infeasible = None, False
+            if not self._answered and self._improves(evaluation):
+                self._keep(x, parts, evaluation)
+            raise BoundError(false_claim)
+        return evaluation
+
+    def _disproved_by(self, evaluation: Evaluation) -> str | None:
+        if not evaluation.feasible:
+            return None
+        if self.proved_infeasible:
+            return "claimed infeasible, but a feasible decision was found"
+        if self.best_bound is not None:
             excess = self._sign * (self.best_bound - evaluation.objective)
             if excess > evaluation.tolerance:
-                raise BoundError(
+                return (
                     f"the feasible objective {evaluation.objective!r} is better than the claimed "
                     f"bound {self.best_bound!r}"
                 )
-        return evaluation
+        return None
 
     def _improves(self, new: Evaluation) -> bool:
         old, sense = self.evaluation, self.instance.sense
@@ -309,7 +337,7 @@ class Run:
 
     def _keep(self, x: ArrayLike, parts: Mapping[str, Any], evaluation: Evaluation) -> None:
         self.x = self.instance.check_decision(x)
-        self.parts = dict(parts)
+        self.parts = copy.deepcopy(dict(parts))  # the method may go on to change its arrays
         self.evaluation = evaluation
         self._improved_at = self.iterations
         if self.objective is not None:
@@ -343,10 +371,10 @@ class Run:
         )
 
     def _reason(self) -> StopReason | None:
-        if self._interrupt.is_set():
-            return StopReason.INTERRUPTED
         if self._parent is not None and self._parent.stopped():
             return self._parent.reason
+        if self._interrupt.is_set():
+            return StopReason.INTERRUPTED
         if self.proved:
             return StopReason.PROVED
         stop = self.stop

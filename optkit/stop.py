@@ -7,10 +7,15 @@ from dataclasses import dataclass
 
 from optkit.errors import UsageError
 
+#: Name of the threads in which solvers run, by which a command sees that one was left behind.
+NATIVE_THREAD = "optkit-native"
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Limits of one solve; whichever is reached first ends it. ``None`` means no limit.
+    """Limits of one solve; whichever is reached first ends it.
+
+    ``None`` means no limit, except for `rel_gap`, where 0 does.
 
     Parameters
     ----------
@@ -31,7 +36,8 @@ class Stop:
     def __post_init__(self) -> None:
         for name in ("time_s", "rel_gap"):
             value = getattr(self, name)
-            if value is not None and not (_is_number(value) and value >= 0):
+            absent = value is None and name == "time_s"
+            if not absent and not (_is_number(value) and value >= 0):
                 raise UsageError(f"Stop.{name} is {value!r}, expected a number >= 0")
         for name in ("iterations", "stall"):
             value = getattr(self, name)

@@ -101,14 +101,14 @@ PROBLEM = Problem(
             "formulations.block_placement.rules:greedy_delay",
             "heuristic",
             "each block to where it is done soonest under the loads so far",
-            reference="paper 001, baselines",
+            reference="ours",
         ),
         Method(
             "all_local",
             "formulations.block_placement.rules:all_local",
             "heuristic",
             "every block on the task's own device",
-            reference="paper 001, baselines",
+            reference="ours",
         ),
         Method(
             "single_es",

@@ -125,7 +125,9 @@ class _Search:
     @property
     def target(self) -> float:
         """Nodes with a bound of at least this need no more work."""
-        return self.value - self.tolerance * abs(self.value) if np.isfinite(self.value) else np.inf
+        if not np.isfinite(self.value):
+            return np.inf
+        return self.value - max(self.tolerance * abs(self.value), 1e-9 * self.scale)
 
     def offer(self, choice: Integers) -> None:
         """Keep ``choice`` (column numbers of the whole problem) if it is the best so far."""
@@ -341,13 +343,21 @@ def _distinct(problem: ChoiceProblem, kept: Integers) -> Integers:
 def _classes(problem: ChoiceProblem) -> tuple[Integers, NDArray[np.bool_]]:
     """Sets of columns whose use is counted, by the resources that a column loads.
 
+    A column is partial when its loads, each as a fraction of the most that a column of its group
+    puts on that resource, add up to less than one: some of its work is done off the resources.
+
     Returns the pattern of each column, int64 [C], and the patterns in each set, bool [S, P]: the
-    single patterns, those that load resource r, and those that load several.
+    single patterns, those that load resource r, that load several, and that are partial.
     """
+    resources = problem.resources
     used = problem.load > 0.0
-    patterns, pattern = np.unique(used @ (1 << np.arange(problem.resources)), return_inverse=True)
-    loads = (patterns[None, :] >> np.arange(problem.resources)[:, None]) & 1
-    several = loads.sum(axis=0)[None, :] >= 2
-    sets = np.unique(np.vstack((np.eye(len(patterns), dtype=np.bool_), loads > 0, several)), axis=0)
-    proper = sets.any(axis=1) & ~sets.all(axis=1)
-    return pattern, sets[proper]
+    most = np.maximum.reduceat(problem.load, problem.starts[:-1], axis=0)
+    most = np.repeat(np.where(most > 0.0, most, 1.0), problem.sizes, axis=0)
+    partial = (problem.load / most).sum(axis=1) < 1.0 - 1e-9
+    bits = np.column_stack((used, partial)) @ (1 << np.arange(resources + 1))
+    patterns, pattern = np.unique(bits, return_inverse=True)
+    digits = ((patterns[None, :] >> np.arange(resources + 1)[:, None]) & 1).astype(np.bool_)
+    several = digits[:-1].sum(axis=0)[None, :] >= 2
+    alike = [(digits[:-1] == digits[:-1, [i]]).all(axis=0) for i in range(len(patterns))]
+    sets = np.unique(np.vstack((alike, digits, several)), axis=0)
+    return pattern, sets[sets.any(axis=1) & ~sets.all(axis=1)]

@@ -161,7 +161,7 @@ def centre(starts, cost, load, price, barrier, excess, share):
             gap += (barrier * total - 1.0) / (barrier * slope)
         level[k] = least - gap
         for c in range(starts[k], starts[k + 1]):
-            excess[c] -= level[k]
+            excess[c] = excess[c] - least + gap
             share[c] = barrier / excess[c]
     return level
 

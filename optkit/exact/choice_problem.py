@@ -228,10 +228,10 @@ def _ascend(
     """`dual` where every resource is loaded by some column."""
     first = _first_price(problem) if price is None else price
     barrier = 1e-2 * float(_spread(problem, first).mean())
-    barrier = max(barrier, 1e-6 * float(np.abs(problem.cost).mean()), 1e-12 * problem.size.max())
+    barrier = max(barrier, 1e-6 * float(np.abs(problem.cost).mean()), 1e-12 * problem.size.max()) or 1.0
     best = DualSolution(first, problem.dual(first)[0], np.zeros(len(problem.cost)))
     # Above this, the columns in use are likely to have no choice within the limits at all.
-    ceiling = min(cutoff, _generous_value(problem))
+    ceiling = min(cutoff, _generous_value(problem) + barrier)
     chosen, starts = cheapest(*problem.columns, first, PER_GROUP)
     for _ in range(60):
         found, inner, share = interior(

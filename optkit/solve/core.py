@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import platform
 import threading
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optkit.errors import BoundError, DecisionError, MethodUnavailable, UsageError
+from optkit.errors import BoundError, DecisionError, MethodUnavailable, RunEnded, UsageError
 from optkit.instance import Instance
 from optkit.registry import Method
 from optkit.registry import method as find_method
@@ -72,10 +73,11 @@ def solve_instance(
             if start is not None:
                 run.found(start[0], **start[1])
             if not run.stopped():
-                chosen.load()(instance, run, **checked)
+                with contextlib.suppress(RunEnded):
+                    chosen.load()(instance, run, **checked)
         except Exception as error:
             if isinstance(error, BoundError):
-                run.best_bound = None  # disproved
+                run.best_bound, run.proved_infeasible = None, False  # disproved
             with contextlib.suppress(AttributeError):
                 error.result = _result(run, chosen, checked, StopReason.CRASHED)  # type: ignore[attr-defined]
             raise
@@ -133,6 +135,8 @@ def _result(run: Run, method: Method, options: Mapping[str, Any], reason: StopRe
     if feasible and bound is not None and run.evaluation is not None:
         best = run.evaluation.objective  # a bound beyond it by rounding is the objective itself
         bound = min(bound, best) if instance.sense == "minimise" else max(bound, best)
+    if bound is not None and not math.isfinite(bound):
+        bound = None  # says that nothing is feasible, which is a status and not a number
     elapsed = run.elapsed_s
     return Result(
         problem=instance.problem,

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from doc_blocks import ROOT, blocks, commands, pages, run_console, run_page
+from doc_blocks import ROOT, Block, blocks, commands, pages, run_console, run_page
 
 DOCS = ROOT / "docs"
 
@@ -72,7 +72,7 @@ def test_a_formulation_refuses_bad_files(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(script.InstanceError, match=r"services\.cycles\[2\]: found -1"):
         script.ServiceOffloading(document)
     x = instance.check_decision([1] * 14)
-    share, _ = instance.best_share(x[None])[0], 0
+    share = instance.best_share(x[None])[0]
     again, parts = instance.from_decision(instance.decision(x, share=share))
     assert instance.evaluate(again, **parts) == instance.evaluate(x)
 
@@ -103,11 +103,13 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 
 def test_blocks_and_their_commands_are_found(tmp_path: Path) -> None:
-    page = "text\n```console checked\n$ make demo\n$ optkit nonsense \\\n   x  # exit status 2\n"
+    page = "text\n```console checked\n$ true\n$ optkit nonsense \\\n   x  # exit status 2\n"
     page += "optkit: unknown ... 'nonsense'...\nnever printed\n```\nmore\n```text\n$ optkit\n```\n"
     console, text = blocks(page)
     assert console.words == ("console", "checked") and console.line == 2
     assert text.words == ("text",)
-    assert list(commands(console.text)) == [("optkit nonsense     x", 2)]
+    assert list(commands(console)) == [("true", 0), ("optkit nonsense     x", 2)]
+    unchecked = Block(("console",), "$ make demo\n$ python -m optkit.solve a.json\nout\n", 1)
+    assert list(commands(unchecked)) == [("python -m optkit.solve a.json", 0)]
     failures = run_console(console, "page", tmp_path)
     assert len(failures) == 1 and "not printed: never printed" in failures[0]

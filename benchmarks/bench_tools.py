@@ -1,13 +1,17 @@
-"""What every benchmark prints first: how to run it again, and with what it ran."""
+"""What the benchmarks share: how to run them again, with what they ran, and lists of seeds."""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import os
 import platform
 import shlex
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+
+from optkit.console import non_negative
 
 _PACKAGES = (
     "optkit", "numpy", "scipy", "numba", "highspy", "ortools", "pyomo", "networkx", "pyscipopt",
@@ -33,3 +37,18 @@ def header(script: str, words: Sequence[str]) -> list[str]:
 def status_line(text: str) -> None:
     """Say on stderr what goes on, at once."""
     print(text, file=sys.stderr, flush=True)
+
+
+def seeds(word: str) -> list[int]:
+    """Seeds of a command line, such as ``0-4`` or ``0,1,7``."""
+    found: list[int] = []
+    for part in word.split(","):
+        low, dash, high = part.partition("-")
+        with contextlib.suppress(argparse.ArgumentTypeError):
+            first = non_negative(low)
+            last = non_negative(high) if dash else first
+            if last >= first:
+                found += range(first, last + 1)
+                continue
+        raise argparse.ArgumentTypeError(f"found {word!r}, expected seeds such as 0-4 or 0,1,7")
+    return list(dict.fromkeys(found))

@@ -1,0 +1,60 @@
+"""Run an alternative in a process of its own: a crash or a deaf solver costs that run alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from typing import Any
+
+#: Seconds beyond its own limit, building included, before a run is ended.
+GRACE_S = 60.0
+#: Seconds that it may take to end after its answer.
+_FAREWELL_S = 10.0
+
+
+def in_child(
+    function: Callable[..., dict[str, Any]],
+    document: Mapping[str, Any],
+    *arguments: Any,
+    limit_s: float,
+) -> dict[str, Any]:
+    """What ``function(document, *arguments)`` returns, or ``{"error": why not}``.
+
+    Parameters
+    ----------
+    function : of a module, as the other process imports it.
+    document, arguments : sent to the other process.
+    limit_s : after this and a grace the process is ended.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(theirs, function, document, arguments))
+    process.start()
+    theirs.close()
+    try:
+        if not ours.poll(limit_s + GRACE_S):
+            return {"error": f"no answer after {limit_s + GRACE_S:.0f} s"}
+        answer: dict[str, Any] = ours.recv()
+        process.join(_FAREWELL_S)
+        return answer
+    except EOFError:
+        process.join()
+        return {"error": f"the process crashed (exit status {process.exitcode})"}
+    finally:
+        process.kill()
+        process.join()
+
+
+def _answer(
+    to: Connection, function: Callable[..., dict[str, Any]], document: Any, arguments: Any
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)  # solvers write there whatever they are told
+    try:
+        to.send(function(document, *arguments))
+    except Exception as error:
+        to.send({"error": f"{type(error).__name__}: {error}"})
