@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test lint clean
 
 demo: .venv/.stamp
-	$(BIN)/python -m optkit.solve instances/block_placement/vgg16-storage.json --method mip,greedy --rel-gap 0
+	$(BIN)/python -m optkit.solve instances/block_placement/vgg16-storage.json --method mip,marginal_greedy,greedy -o greedy.within_storage=true
 
 test: .venv/.stamp
 	$(BIN)/python -m pytest

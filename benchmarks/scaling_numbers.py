@@ -12,6 +12,7 @@ from optkit.result import Result, TracePoint, relative_gap
 _CLAIMED = 1e-5
 #: Gaps below this are the same: nobody calls them anything but optimal.
 _CLOSED = 1e-6
+_ROUNDING = 1e-12
 
 
 def check(result: Result, objective: float | None, bound: float | None, name: str) -> None:
@@ -55,7 +56,9 @@ def gap_at(result: Result, time_s: float) -> float | None:
 
 def gap_text(gap: float | None) -> str:
     """A gap as a short number."""
-    return "-" if gap is None else "0" if gap == 0 else f"{gap:.1e}"
+    if gap is None:
+        return "-"
+    return "0" if gap < _ROUNDING else f"{gap:.1e}"
 
 
 def in_time(result: Result | None) -> str:

@@ -53,7 +53,8 @@ def _answer(
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)  # solvers write there whatever they are told
+    for stream in (1, 2):  # solvers write there whatever they are told
+        os.dup2(silence, stream)
     try:
         to.send(function(document, *arguments))
     except Exception as error:

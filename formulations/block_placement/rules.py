@@ -77,7 +77,9 @@ def apdi(
     run.found(instance.flat(locations))
 
 
-def greedy(instance: BlockPlacement, run: Run, *, device: bool = False) -> None:
+def greedy(
+    instance: BlockPlacement, run: Run, *, device: bool = False, within_storage: bool = False
+) -> None:
     """Each block to the server with the least seconds of work in its slot so far.
 
     Parameters
@@ -85,11 +87,20 @@ def greedy(instance: BlockPlacement, run: Run, *, device: bool = False) -> None:
     instance : what is solved.
     run : where the decision goes.
     device : also offer the task's own device, with its own work in the slot.
+    within_storage : pass over servers that have no room left for the block (the paper's rule
+        knows no storage); where none has, the block stays on the device.
     """
     busy_s = np.zeros((instance.slots, instance.servers))
     local_s = np.zeros((instance.devices, instance.slots))
     paths = np.zeros((instance.tasks, instance.blocks), dtype=np.int64)
-    kernels.least_loaded(instance.tables, device, 0, instance.tasks, busy_s, local_s, paths)
+    by_slot = instance.options.storage_scope == "slot"
+    room = np.full((instance.slots if by_slot else 1, instance.servers), np.inf)
+    if within_storage and instance.storage_bytes is not None:
+        room[:] = np.where(np.isnan(instance.storage_bytes), np.inf, instance.storage_bytes)
+    held = np.zeros((len(room), *instance.tables.cycles.shape, instance.servers), dtype=bool)
+    kernels.least_loaded(
+        instance.tables, device, 0, instance.tasks, busy_s, local_s, room, held, paths
+    )
     run.found(instance.flat(paths))
 
 

@@ -40,6 +40,9 @@ GROWTH = 1.25
 CANDIDATES = 6
 """Counts tried before a split."""
 
+MOST_EXTENTS = 200
+"""Distinct extents up to which splits count the columns of an extent."""
+
 SLACK = 2e-10
 """Relative allowance for rounding that is taken off every bound."""
 
@@ -341,23 +344,29 @@ def _distinct(problem: ChoiceProblem, kept: Integers) -> Integers:
 
 
 def _classes(problem: ChoiceProblem) -> tuple[Integers, NDArray[np.bool_]]:
-    """Sets of columns whose use is counted, by the resources that a column loads.
+    """Sets of columns whose use is counted, by the resources that a column loads and how much.
 
-    A column is partial when its loads, each as a fraction of the most that a column of its group
-    puts on that resource, add up to less than one: some of its work is done off the resources.
+    The extent of a column is the sum of its loads, each as a fraction of the most that a column
+    of its group puts on that resource: 1 for work done wholly on the resources, however divided.
 
-    Returns the pattern of each column, int64 [C], and the patterns in each set, bool [S, P]: the
-    single patterns, those that load resource r, that load several, and that are partial.
+    Returns the pattern of each column, int64 [C], and the patterns in each set, bool [S, P]: those
+    that load the same resources, that load resource r, that load several, and, if the extents
+    are few, those of each extent and those up to it.
     """
     resources = problem.resources
     used = problem.load > 0.0
     most = np.maximum.reduceat(problem.load, problem.starts[:-1], axis=0)
     most = np.repeat(np.where(most > 0.0, most, 1.0), problem.sizes, axis=0)
-    partial = (problem.load / most).sum(axis=1) < 1.0 - 1e-9
-    bits = np.column_stack((used, partial)) @ (1 << np.arange(resources + 1))
-    patterns, pattern = np.unique(bits, return_inverse=True)
-    digits = ((patterns[None, :] >> np.arange(resources + 1)[:, None]) & 1).astype(np.bool_)
-    several = digits[:-1].sum(axis=0)[None, :] >= 2
-    alike = [(digits[:-1] == digits[:-1, [i]]).all(axis=0) for i in range(len(patterns))]
-    sets = np.unique(np.vstack((alike, digits, several)), axis=0)
+    extent = np.round((problem.load / most).sum(axis=1), 6)
+    levels, level = np.unique(extent, return_inverse=True)
+    if len(levels) > MOST_EXTENTS:
+        level = np.zeros_like(level)
+    bits = used @ (1 << np.arange(resources))
+    patterns, pattern = np.unique(np.column_stack((bits, level)), axis=0, return_inverse=True)
+    same = patterns[:, 0] == np.unique(patterns[:, 0])[:, None]
+    digits = ((patterns[:, 0] >> np.arange(resources)[:, None]) & 1).astype(np.bool_)
+    several = digits.sum(axis=0)[None, :] >= 2
+    steps = np.unique(patterns[:, 1])[:, None]
+    sets = np.vstack((same, digits, several, patterns[:, 1] == steps, patterns[:, 1] <= steps))
+    sets = np.unique(sets, axis=0)
     return pattern, sets[sets.any(axis=1) & ~sets.all(axis=1)]

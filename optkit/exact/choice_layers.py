@@ -55,6 +55,7 @@ def enumerate_within(
     *,
     work: int,
     stopped: Callable[[], bool],
+    beam: int | None = None,
 ) -> Enumeration:
     """Best choice of value <= ``limit``, or the proof that there is none.
 
@@ -63,6 +64,8 @@ def enumerate_within(
     price : [R], near the maximiser of the dual function.
     scale : magnitude of the objective, for the rounding of equal loads.
     work : most extensions of partial choices.
+    beam : keep only so many partial choices per layer, those of least bound: a heuristic, whose
+        result is never complete once it has dropped one.
     """
     arranged = _arrange(problem, price, limit)
     if arranged is None:
@@ -78,6 +81,7 @@ def enumerate_within(
     value, total = np.zeros(1), problem.base[None, :].copy()
     history: list[tuple[Integers, Integers]] = []
     done, renewed, size = 0, 0, 0
+    complete = True
     for i in range(problem.groups):
         first, last = starts[i], starts[i + 1]
         if len(value) > MANY and i + 2 < problem.groups and (
@@ -107,19 +111,25 @@ def enumerate_within(
             done += tested
             if start < stop or done > work or stopped():
                 return Enumeration(False, None, np.inf, done)
-        value, total = new_value[:count].copy(), new_total[:count].copy()
-        history.append((parent[:count].copy(), kept[first + column[:count]]))
-        if count == 0:
-            return Enumeration(True, None, np.inf, done)
+        if beam is not None and count > beam:
+            bound = new_total[:count] @ prices.T + offsets[i + 1]
+            chosen = np.argpartition(new_value[:count] + bound.max(axis=1), beam)[:beam]
+            complete = False
+        else:
+            chosen = np.arange(count)
+        value, total = new_value[chosen], new_total[chosen]
+        history.append((parent[chosen], kept[first + column[chosen]]))
+        if len(chosen) == 0:
+            return Enumeration(complete, None, np.inf, done)
     best, where = finish(value, total, *problem.costs[:3])
     if best > limit:
-        return Enumeration(True, None, np.inf, done)
+        return Enumeration(complete, None, np.inf, done)
     choice = np.empty(problem.groups, dtype=np.int64)
     for i in range(problem.groups - 1, -1, -1):
         parents, columns = history[i]
         choice[order[i]] = columns[where]
         where = parents[where]
-    return Enumeration(True, choice, float(best), done)
+    return Enumeration(complete, choice, float(best), done)
 
 
 def _arrange(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from optkit.errors import one_line
 from optkit.fields import jsonable
-from optkit.result import Result
+from optkit.result import Result, relative_gap
 from optkit.solve.plan import Task
-from optkit.wording import shortened
 
 _LONGEST = 100
 
@@ -39,26 +38,34 @@ def block(task: Task, result: Result) -> str:
     return "\n".join(one_line(line) for line in lines)
 
 
-def table(runs: Iterable[tuple[Task, Result]]) -> None:
-    """Print one row a run on stdout."""
+def table(runs: Sequence[tuple[Task, Result]]) -> None:
+    """Print one row a run on stdout, each gap to the best bound that any run proved."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    numbers = ("objective", "bound", "gap", "seconds")
+    bounds: dict[str, float] = {}
+    for _, result in runs:
+        if result.bound is not None:
+            tighter = max if result.sense == "minimise" else min
+            known = bounds.get(result.instance_digest, result.bound)
+            bounds[result.instance_digest] = tighter(known, result.bound)
+    numbers = ("objective", "best bound", "gap", "seconds")
     sheet = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("file", "instance", "method", "status", "reason", *numbers):
+    for title in ("file", "method", "status", *numbers):
         sheet.add_column(title, justify="right" if title in numbers else "left", no_wrap=True)
     for task, result in runs:
+        bound = bounds.get(result.instance_digest)
+        gap = None
+        if result.objective is not None and result.feasible and bound is not None:
+            gap = relative_gap(result.objective, bound)
         cells = (
             task.file,
-            shortened(result.instance),
             _method(task, result),
-            result.status.value,
-            result.reason.value,
+            f"{result.status.value} ({result.reason.value})",
             _objective(result),
-            _number(result.bound),
-            _percent(result.gap),
+            _number(bound),
+            _percent(gap),
             f"{(result.build_s or 0.0) + (result.solve_s or 0.0):.2f}",
         )
         sheet.add_row(*(Text(one_line(cell)) for cell in cells))
@@ -88,7 +95,7 @@ def _with_unit(value: float | None, unit: str) -> str:
 
 
 def _percent(gap: float | None) -> str:
-    return "-" if gap is None else f"{100 * gap:.4g} %"
+    return "-" if gap is None else f"{100 * gap:.4g} %" if gap > 1e-9 else "0 %"
 
 
 def _group(title: str, facts: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
