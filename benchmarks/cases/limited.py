@@ -80,7 +80,7 @@ def cycles(report: Report) -> None:
 def energy_load(report: Report) -> None:
     """``cg`` on budgets and processor sharing at the same time."""
     quick = report.settings.quick
-    size = {"slots": 8, "rate": 30} if quick else {"slots": 60, "rate": 60}
+    size = {"slots": 2, "rate": 60} if quick else {"slots": 60, "rate": 60}
     report.warm_up("paper-energy", "cg")
     instance = optkit.generate("block_placement", "paper-energy", 0, **size)
     label = f"N=2 K={size['slots'] * size['rate']:,}"

@@ -98,7 +98,7 @@ class ComponentSolver:
         made = self.component.columns(self.component.tasks[task], path)
         self.columns_made += len(task)
         usable = np.isfinite(made.cost) & np.isfinite(made.amount).all(axis=1)
-        return Columns(task[usable], path[usable], made.cost[usable], made.amount[usable])
+        return Columns(task, path, made.cost, made.amount).take(np.flatnonzero(usable))
 
     def _value(self, paths: Ints) -> float:
         columns = self._columns(np.arange(len(paths)), paths)
@@ -270,13 +270,13 @@ def _undominated(columns: Columns) -> Columns:
     order = np.lexsort((columns.cost, columns.amount[:, 0]))
     cost = columns.cost[order]
     before = np.concatenate([[np.inf], np.minimum.accumulate(cost)[:-1]])
-    kept = order[cost < before]
-    return Columns(*(field[kept] for field in _fields(columns)))
+    return columns.take(order[cost < before])
 
 
 def _join(*parts: Columns) -> Columns:
-    return Columns(*(np.concatenate(fields) for fields in zip(*map(_fields, parts), strict=True)))
-
-
-def _fields(columns: Columns) -> tuple[Ints, Ints, Floats, Floats]:
-    return columns.task, columns.path, columns.cost, columns.amount
+    return Columns(
+        np.concatenate([part.task for part in parts]),
+        np.concatenate([part.path for part in parts]),
+        np.concatenate([part.cost for part in parts]),
+        np.concatenate([part.amount for part in parts]),
+    )

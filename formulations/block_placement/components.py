@@ -105,6 +105,10 @@ class Columns:
     cost: Floats  # [C] seconds that no row adds up
     amount: Floats  # [C, R] of the component's rows, divided by their sizes
 
+    def take(self, which: Ints) -> Columns:
+        """Some of the columns, by number."""
+        return Columns(self.task[which], self.path[which], self.cost[which], self.amount[which])
+
 
 @dataclass(frozen=True)
 class Component:

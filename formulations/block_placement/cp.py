@@ -11,6 +11,7 @@ too low by at most (2 K M + N) / scale seconds, where the largest coefficient ti
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from formulations.block_placement.cp_loads import CpLoads
 from formulations.block_placement.instance import BlockPlacement
 from formulations.block_placement.layers import Layers, busiest, layers_of, task_groups
-from formulations.block_placement.opening import open_run
+from formulations.block_placement.opening import opened
 from formulations.block_placement.refine import sharpen
 from formulations.block_placement.tangents import LoadCurves
 from optkit.backends import cpsat
@@ -49,17 +50,16 @@ def cp(instance: BlockPlacement, run: Run, *, start: bool = True) -> None:
     Parameters
     ----------
     instance, run : as for every method.
-    start : begin with a greedy decision and the bound of the tasks' cheapest paths.
+    start : begin with a greedy decision, and fall back on the bound of the tasks' cheapest paths.
     """
-    if start:
-        open_run(instance, run)
+    with opened(instance, run) if start else contextlib.nullcontext():
         if run.stopped():
             return
-    model = CpPlacement(instance)
-    if not model.build(run):
-        return
-    run.built()
-    model.solve(run)
+        model = CpPlacement(instance)
+        if not model.build(run):
+            return
+        run.built()
+        model.solve(run)
 
 
 class CpPlacement:

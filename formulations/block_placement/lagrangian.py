@@ -71,11 +71,10 @@ class _Lines:
             energy, late,
         )  # fmt: skip
         cost = moved + busy.sum(axis=1) + prices.late * late
-        size = instance.devices
-        return (
-            np.bincount(self.device, weights=cost, minlength=size),
-            np.bincount(self.device, weights=energy, minlength=size),
-        )
+        by_device = np.zeros((2, instance.devices))
+        np.add.at(by_device[0], self.device, cost)
+        np.add.at(by_device[1], self.device, energy)
+        return by_device[0], by_device[1]
 
     def _take(self, paths: Ints, devices: NDArray[np.bool_]) -> None:
         """Adopt paths that keep the budget as the right line of some devices."""

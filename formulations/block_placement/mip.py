@@ -13,6 +13,7 @@ Every row is divided by its right-hand side, and admits what the evaluator admit
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from formulations.block_placement.layers import Layers, busiest, layers_of, task
 from formulations.block_placement.mip_congestion import Congestion
 from formulations.block_placement.mip_start import begin_at, raise_lateness
 from formulations.block_placement.objective import SLACK
-from formulations.block_placement.opening import open_run
+from formulations.block_placement.opening import opened
 from formulations.block_placement.refine import refine
 from formulations.block_placement.tangents import LoadCurves
 from optkit.backends.feed import Solution
@@ -60,30 +61,27 @@ def mip(
     export : a ``.mps`` or ``.lp`` file to write the first model to.
     arrays : build the same model without Pyomo; by default for large instances, if `solver` and
         `export` do not ask for Pyomo.
-    start : begin with a greedy decision and the bound of the tasks' cheapest paths.
+    start : begin with a greedy decision, and fall back on the bound of the tasks' cheapest paths.
     """
-    if start and export is None:
-        open_run(instance, run)
+    with opened(instance, run) if start else contextlib.nullcontext():
         if run.stopped():
             return
-    if arrays is None:
-        size = len(instance.choices) * (6 * instance.servers + 2)
-        arrays = size > _PYOMO_VARIABLES and export is None and solver == "highs"
-    run.note(model="arrays" if arrays else "pyomo")
-    if arrays:
-        from formulations.block_placement.mip_arrays import solve_arrays
+        if arrays is None:
+            size = len(instance.choices) * (6 * instance.servers + 2)
+            arrays = size > _PYOMO_VARIABLES and export is None and solver == "highs"
+        run.note(model="arrays" if arrays else "pyomo")
+        if arrays:
+            from formulations.block_placement.mip_arrays import solve_arrays
 
-        solve_arrays(instance, run)
-        return
-    model = PlacementModel(instance, solver)
-    if not model.build(run):
-        return
-    run.built()
-    if export is not None:
-        export_pyomo(model.pyomo, export)
-        if start:
-            open_run(instance, run)
-    refine(run, model, model.curves)
+            solve_arrays(instance, run)
+            return
+        model = PlacementModel(instance, solver)
+        if not model.build(run):
+            return
+        run.built()
+        if export is not None:
+            export_pyomo(model.pyomo, export)
+        refine(run, model, model.curves)
 
 
 class PlacementModel:

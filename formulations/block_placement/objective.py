@@ -44,7 +44,11 @@ class Usage(NamedTuple):
             np.zeros((batch, slots, servers)),
             np.zeros((batch, instance.devices, slots)),
             np.zeros((batch, instance.devices)),
-            *(np.zeros(batch) for _ in range(5)),
+            np.zeros(batch),
+            np.zeros(batch),
+            np.zeros(batch),
+            np.zeros(batch),
+            np.zeros(batch),
             np.zeros((batch, scopes, *instance.tables.cycles.shape, servers), dtype=bool),
         )
         options = instance.options

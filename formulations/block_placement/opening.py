@@ -1,6 +1,9 @@
-"""What the exact models begin with: a bound and a decision before anything is built."""
+"""What the exact models begin with, and what is left of a run that ends before they do."""
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,21 +13,29 @@ from formulations.block_placement.rules import marginal_greedy_locations
 from optkit.run import Run
 
 
-def open_run(instance: BlockPlacement, run: Run) -> None:
-    """Bound the run by the tasks' cheapest paths, and let it begin with a greedy decision.
+@contextlib.contextmanager
+def opened(instance: BlockPlacement, run: Run) -> Iterator[None]:
+    """Begin a model's run at a greedy decision, and end it with some bound.
 
-    Alone, a task can choose its cheapest path: couplings only remove paths, loads only slow
-    servers down, and a whole task's lateness, left out of the paths, only adds.
+    The model proves by itself: the sum of the tasks' cheapest paths is reported only where the
+    run ends before the solver has a bound, as it does while a large model is built. Alone, a
+    task can choose its cheapest path: couplings only remove paths, loads only slow servers
+    down, and a whole task's lateness, left out of the paths, only adds.
     """
     alone = cheapest(instance, Prices.of(instance), run=run)
     reached = ~np.isnan(alone.cost)
     if np.isinf(alone.cost[reached]).any():
-        run.infeasible()
+        run.infeasible()  # a task without any path: there is no model to build
+        yield
         return
-    run.bound(float(alone.cost[reached].sum()))  # the others cost at least nothing
-    run.found(instance.flat(alone.locations))
-    if not run.stopped():
+    if run.stopped():
+        run.found(np.zeros(len(instance.choices), dtype=np.int64))  # all on the devices
+    else:
         run.found(instance.flat(marginal_greedy_locations(instance, run)))
         run.note(start="marginal_greedy")
-    elif run.objective is None:
-        run.found(np.zeros(len(instance.choices), dtype=np.int64))  # all on the devices
+    try:
+        yield
+    finally:
+        if run.best_bound is None and not run.proved_infeasible:
+            run.bound(float(alone.cost[reached].sum()))  # the others cost at least nothing
+            run.note(bound_from="the tasks' cheapest paths alone")

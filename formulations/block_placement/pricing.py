@@ -82,8 +82,10 @@ def cheapest(
     tasks: Ints | None = None,
     run: Run | None = None,
 ) -> Cheapest:
-    """Solve every task (or those named) by itself (mathematics page, section 3.1). With a run, it may stop early: the
-    tasks that were not reached then have a cost of NaN."""
+    """Solve every task (or those named) by itself (mathematics page, section 3.1).
+
+    With a run, it may stop early: the tasks that were not reached then have a cost of NaN.
+    """
     chosen = np.arange(instance.tasks) if tasks is None else tasks
     values = np.full(len(chosen), np.nan)
     paths = np.zeros((len(chosen), instance.blocks), dtype=np.int64)

@@ -103,8 +103,8 @@ class _Tree:
             relative = missing[limited] / np.maximum(self.room[limited], 1.0)
             server = int(limited[np.argmax(relative)])
             free = (node.used[:, :, server] > 0) & ~node.held[:, :, server]
-            largest = np.argmax(np.where(free, self.size[:, :, 0], -1.0))
-            pair = (*np.unravel_index(largest, free.shape), server)
+            largest = int(np.argmax(np.where(free, self.size[:, :, 0], -1.0)))
+            pair = (*divmod(largest, free.shape[1]), server)
             with_it, without = node.held.copy(), node.closed.copy()
             with_it[pair] = without[pair] = True
             children = [self.add(without, node.held), self.add(node.closed, with_it)]

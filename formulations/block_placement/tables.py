@@ -74,7 +74,7 @@ def compile_tables(document: Document) -> Tables:
         block_deadline = np.broadcast_to(given, (count, longest)).copy()
         block_deadline[np.isnan(block_deadline)] = np.inf
     return Tables(
-        *per_model,
+        **per_model,
         model=tasks.model,
         device=tasks.device,
         slot=tasks.slot,
@@ -93,7 +93,7 @@ def compile_tables(document: Document) -> Tables:
     )
 
 
-def _model_arrays(models: list[Model], shape: tuple[int, int], locations: int) -> tuple[Any, ...]:
+def _model_arrays(models: list[Model], shape: tuple[int, int], locations: int) -> dict[str, Any]:
     lengths = np.array([len(model.blocks) for model in models], dtype=np.int64)
     cycles, timed, powered, bits, size = (np.zeros(shape) for _ in range(5))
     node_s, node_j = np.zeros((*shape, locations)), np.zeros((*shape, locations))
@@ -121,10 +121,20 @@ def _model_arrays(models: list[Model], shape: tuple[int, int], locations: int) -
             if block.transfer_energy_j is not None:
                 arc_powered[i, m] = False
                 arc_j[i, m] = np.nan_to_num(block.transfer_energy_j)
-    return (
-        lengths, cycles, timed, powered, node_s, node_j, bits, arc_s, arc_j, arc_powered,
-        arc_measured, size,
-    )  # fmt: skip
+    return {
+        "lengths": lengths,
+        "cycles": cycles,
+        "cycles_timed": timed,
+        "cycles_powered": powered,
+        "measured_s": node_s,
+        "measured_j": node_j,
+        "bits": bits,
+        "arc_s": arc_s,
+        "arc_j": arc_j,
+        "arc_powered": arc_powered,
+        "arc_measured": arc_measured,
+        "param_bytes": size,
+    }
 
 
 def _rates(document: Document, count: int, servers: int) -> tuple[Floats, ...]:

@@ -240,7 +240,7 @@ def _ascend(
         )  # fmt: skip
         bound = problem.dual(found)[0]
         weights = np.zeros(len(problem.cost))
-        weights[chosen] = np.nan_to_num(share)
+        weights[chosen] = np.clip(np.nan_to_num(share), 0.0, 1.0)
         if bound > best.bound:
             best = DualSolution(found, bound, weights)
         else:

@@ -136,10 +136,15 @@ def test_the_status_of_several(optkit: Command, file, infeasible, write) -> None
 def test_a_table_after_several(optkit: Command, file: Path, infeasible: Path) -> None:
     outcome = optkit("solve", file, infeasible, "--method", "enumerate,random")
     table = [line.split() for line in outcome.out.splitlines()[-5:]]
-    assert table[0][:5] == ["file", "instance", "method", "status", "reason"]
+    assert table[0] == ["file", "method", "status", "objective", "best", "bound", "gap", "seconds"]
     assert [row[0] for row in table[1:]] == [str(file)] * 2 + [str(infeasible)] * 2
-    assert [row[2] for row in table[1:]] == ["enumerate", "random"] * 2
-    assert table[1][3:7] == ["optimal", "proved", f"{BEST:.9g}", "s"]
+    assert [row[1] for row in table[1:]] == ["enumerate", "random"] * 2
+    assert table[1][2:9] == ["optimal", "(proved)", f"{BEST:.9g}", "s", f"{BEST:.9g}", "0", "%"]
+    # A heuristic is measured by the bound of the exact method on the same file.
+    gap = float(table[2][7])
+    objective = float(table[2][4])
+    assert table[2][6] == f"{BEST:.9g}"
+    assert gap == pytest.approx(100 * (objective - BEST) / objective, rel=1e-3, abs=1e-6)
 
 
 def test_out_and_trace_of_one_run(optkit: Command, file: Path, tmp_path: Path) -> None:

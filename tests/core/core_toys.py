@@ -177,7 +177,9 @@ PROBLEM = Problem(
     families={"small": "the one that is checked in the head"},
     methods=(
         Method("quick", "core_toys:rule", "heuristic"),
-        Method("moon", "no_such_package:solve", "exact", requires=("no_such_package",), extra="far"),
+        Method(
+            "moon", "no_such_package:solve", "exact", requires=("no_such_package",), extra="far"
+        ),
         Method("best", "core_toys:best", "exact", proves_bound=True, applies=unlimited),
         Method("random", "core_toys:own_random", "heuristic", applies="core_toys:unlimited"),
     ),

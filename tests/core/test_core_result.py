@@ -102,9 +102,7 @@ def test_the_document_has_the_documented_fields() -> None:
     assert list(document["evaluation"]) == ["objective", "scale", "terms", "violations"]
 
 
-@pytest.mark.parametrize(
-    ("sense", "worst"), [("minimise", math.inf), ("maximise", -math.inf)]
-)
+@pytest.mark.parametrize(("sense", "worst"), [("minimise", math.inf), ("maximise", -math.inf)])
 def test_an_infinite_objective_is_null_in_a_file(sense: str, worst: float, tmp_path: Path) -> None:
     evaluation = Evaluation(worst, math.inf, {"wait": math.inf}, {"unstable": np.array([0, 2.0])})
     result = made(sense=sense, evaluation=evaluation, status=Status.UNKNOWN, bound=1.0)

@@ -1,0 +1,106 @@
+"""``benchmarks/scaling.py`` on small sizes, and what its ratios are made of."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from alternatives.child import in_child
+from alternatives.costs import plain, task_costs
+from cases import CASES
+from cases.uncoupled import first_tasks
+from scaling import main
+from scaling_numbers import check, gap_at, reached_s
+
+import optkit
+from optkit.result import Result
+
+
+@pytest.fixture(scope="module")
+def instance() -> Any:
+    return optkit.generate("block_placement", "paper", 0, slots=1, rate=4, blocks=3)
+
+
+@pytest.fixture(scope="module")
+def result(instance: Any) -> Result:
+    return optkit.solve(instance, "dp")
+
+
+def test_quick_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.json"
+    assert main(["--case", "uncoupled,storage", "--quick", "--json", str(file)]) == 0
+    document = json.loads(file.read_text())
+    lines = {(line["case"], line["method"]): line for line in document["lines"]}
+    assert lines["uncoupled", "networkx"]["ratio"] > 0
+    objectives = {
+        line["objective"] for (case, _), line in lines.items() if case == "storage"
+    }  # the last size: by storage, mip and Pyomo
+    assert max(objectives) == pytest.approx(min(objectives), rel=1e-6)
+    out = capsys.readouterr().out
+    assert "figure" in out and len(document["figures"]) >= 6
+    assert not any(line["note"].startswith("failed") for line in document["lines"])
+
+
+def test_bad_words_give_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--case", "uncopled"], ["--json", "no/such/folder/a"], ["--quik"]):
+        assert main(words) == 2
+        captured = capsys.readouterr()
+        assert captured.out == "" and captured.err.count("\n") == 1
+    assert "energy-load" in CASES
+
+
+def test_costs_agree_with_the_evaluator(instance: Any) -> None:
+    document = plain(instance.canonical())
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        x = rng.integers(0, instance.choices)
+        total = 0.0
+        for k, path in enumerate(instance.padded(x).tolist()):
+            costs, at = task_costs(document, k), 0
+            for m, place in enumerate(path):
+                total += costs.moves[m][at][place] + costs.compute[m][place]
+                at = place
+        assert total == pytest.approx(instance.evaluate(x).objective, rel=1e-12)
+
+
+def test_costs_refuse_what_they_do_not_know(instance: Any) -> None:
+    with pytest.raises(ValueError, match="scale"):
+        plain(instance.replace(tasks={"scale": [1.0] * instance.tasks}).canonical())
+
+
+def test_first_tasks(instance: Any) -> None:
+    assert first_tasks(instance, 2).tasks == 2
+
+
+def test_times_and_gaps_of_a_trace(result: Result) -> None:
+    assert reached_s(result, 0.5) is not None
+    assert gap_at(result, 1e9) == pytest.approx(0.0, abs=1e-9)
+    assert gap_at(result, -1.0) is None
+
+
+def test_contradictions_are_raised(result: Result) -> None:
+    assert result.objective is not None
+    check(result, result.objective, result.objective, "same")
+    check(result, None, None, "nothing")
+    with pytest.raises(optkit.BoundError, match="other claims"):
+        check(result, None, result.objective * 1.01, "other")
+    with pytest.raises(optkit.BoundError, match="ours claims"):
+        check(result, result.objective * 0.99, None, "other")
+
+
+def _dies(document: dict[str, Any]) -> dict[str, Any]:
+    os._exit(7)
+
+
+def _raises(document: dict[str, Any]) -> dict[str, Any]:
+    raise ValueError("no")
+
+
+@pytest.mark.parametrize(("function", "text"), [(_dies, "status 7"), (_raises, "ValueError: no")])
+def test_a_child_that_fails(function: Callable[..., dict[str, Any]], text: str) -> None:
+    assert text in in_child(function, {}, limit_s=60.0)["error"]
