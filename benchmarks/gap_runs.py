@@ -7,7 +7,7 @@ import functools
 import multiprocessing
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
@@ -186,7 +186,7 @@ def _solve(instance: Instance, task: GapTask, time_s: float, interrupt: threadin
     )
 
 
-def run_all(tasks: Sequence[GapTask], jobs: int) -> Iterator[GapRun]:
+def run_all(tasks: Sequence[GapTask], jobs: int) -> Generator[GapRun, None, None]:
     """Yield what comes of the tasks, as it comes.
 
     Raises

@@ -142,7 +142,8 @@ class GapTable:
             found = [r for (name, _), r in self.references.items() if name == family]
             solvable = [reference for reference in found if not reference.infeasible]
             proven = sum(reference.proven for reference in solvable)
-            line = f"{family}: {len(found)} instances, optimum proven on {proven}/{len(solvable)}"
+            count = "1 instance" if len(found) == 1 else f"{len(found)} instances"
+            line = f"{family}: {count}, optimum proven on {proven}/{len(solvable)}"
             if len(solvable) < len(found):
                 line += f", {len(found) - len(solvable)} proven infeasible and left out"
             used = {run.used for run in self.runs if run.family == family and run.method == "auto"}

@@ -127,19 +127,12 @@ class Report:
             self._add(Line(self._case, size, name, note=f"failed: {describe(error)}"))
             return None
         words = [result.status.value, note(result)]
-        self._add(
-            Line(
-                self._case,
-                size,
-                name,
-                result.build_s or 0.0,
-                result.solve_s,
-                result.objective if result.feasible else None,
-                result.bound,
-                result.gap,
-                note=", ".join(word for word in words if word),
-            )  # fmt: skip
-        )
+        line = Line(
+            self._case, size, name, result.build_s or 0.0, result.solve_s,
+            result.objective if result.feasible else None, result.bound, result.gap,
+            note=", ".join(word for word in words if word),
+        )  # fmt: skip
+        self._add(line)
         return result
 
     def other(

@@ -29,11 +29,11 @@ def storage(report: Report) -> None:
         size = f"N={servers} M={blocks} K={rate * slots:,}"
         result = report.ours(size, instance, "storage", limit_s=None if quick else 120.0)
         report.figure(f"storage, {size}", published, in_time(result))
+    blocks = 6 if quick else 12
     small = optkit.generate(
-        "block_placement", "paper-storage", 0,
-        servers=4, blocks=6 if quick else 12, slots=2, rate=rate,
-    )  # fmt: skip
-    size = f"N=4 M={small.blocks} K={2 * rate}"
+        "block_placement", "paper-storage", 0, servers=4, blocks=blocks, slots=2, rate=rate
+    )
+    size = f"N=4 M={blocks} K={2 * rate}"
     result = report.ours(size, small, "storage")
     mip = report.ours(size, small, "mip")
     if result is not None and mip is not None:

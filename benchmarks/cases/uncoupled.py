@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from alternatives.shortest import networkx_paths, plain_dp
@@ -9,10 +10,11 @@ from scaling_numbers import check, seconds_of
 from scaling_report import Report
 
 import optkit
+from optkit.result import Result
 
 #: Shape of the two instances: tasks a slot and slots.
 _SHAPES = ((110, 600), (1000, 1000))
-_QUICK_SHAPES = ((20, 100), (50, 200))
+_QUICK_SHAPES = ((50, 200),)
 
 
 def uncoupled(report: Report) -> None:
@@ -27,13 +29,13 @@ def uncoupled(report: Report) -> None:
         size = f"N=9 M=18 K={count:,}"
         result = report.ours(
             size, instance, "dp",
-            note=lambda run, count=count: f"{1e6 * seconds_of(run) / count:.2f} µs a task",
+            note=functools.partial(_each, count),
         )  # fmt: skip
         if result is None:
             return
         prototype = "0.93 s" if count == 66_000 else "-"
         report.figure(f"uncoupled, {count:,} tasks", prototype, f"{seconds_of(result):.3g} s")
-        if (rate, slots) != _SHAPES[0] and not quick:
+        if (rate, slots) == _SHAPES[1]:
             continue
         for name, function, tasks in (
             ("networkx", networkx_paths, 20 if quick else 300),
@@ -55,3 +57,7 @@ def first_tasks(instance: Any, count: int) -> Any:
     """The instance of the first so many tasks alone."""
     tasks = instance.canonical()["tasks"]
     return instance.replace(tasks={name: values[:count] for name, values in tasks.items()})
+
+
+def _each(count: int, result: Result) -> str:
+    return f"{1e6 * seconds_of(result) / count:.2f} µs a task"

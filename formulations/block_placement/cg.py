@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from formulations.block_placement.component_solver import ComponentSolver
 from formulations.block_placement.components import components
 from formulations.block_placement.instance import BlockPlacement
-from formulations.block_placement.marginal import marginal_greedy_locations
+from formulations.block_placement.marginal import first_decision
 from optkit.run import Run
 
 Ints = NDArray[np.int64]
@@ -45,8 +45,7 @@ def applies(instance: BlockPlacement) -> str | None:
 def cg(instance: BlockPlacement, run: Run) -> None:
     """Bound and improve every component, then prove them, the largest gaps first."""
     run.built()
-    locations = marginal_greedy_locations(instance, run)
-    run.found(instance.flat(locations))
+    locations = first_decision(instance, run)
     solvers = [ComponentSolver(c, locations[c.tasks]) for c in components(instance)]
     if not all(solver.possible for solver in solvers):
         run.infeasible()

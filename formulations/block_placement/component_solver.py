@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from formulations.block_placement import kernels
 from formulations.block_placement.components import LOAD, Columns, Component
 from formulations.block_placement.pricing import cheapest
-from optkit.exact.choice import ChoiceProblem, dual, improve, prove, starting_choices
+from optkit.exact.choice import ChoiceProblem, DualSolution, dual, improve, prove, starting_choices
 from optkit.run import Run
 
 Floats = NDArray[np.float64]
@@ -20,6 +20,8 @@ _FIRST = 60_000
 #: Columns to prove with: all that could be part of a better decision, where they are no more.
 _NEAR = 300_000
 _ROUNDS = 100
+#: Up to so many rows a dual takes milliseconds.
+_QUICK_ROWS = 24
 
 
 class _Pool(NamedTuple):
@@ -117,19 +119,25 @@ class ComponentSolver:
         problem, order = self._problem(columns)
         if price is not None and len(price) != len(self.price):
             price = None
-        solution = dual(problem, price)
+        solution = self._dual(problem, price, run)
         for _ in range(_ROUNDS):
             fresh = self._price(solution.price, problem)
             if len(fresh.task) == 0 or run.stopped():
                 break
             columns = _join(columns, fresh)
             problem, order = self._problem(columns)
-            solution = dual(problem, solution.price)
+            solution = self._dual(problem, solution.price, run)
         path = columns.path[order]
         for start in starting_choices(problem, solution):
             choice, value = improve(problem, start, solution.price, stopped=run.stopped)
             self._keep(path[choice], value)
         return solution.price
+
+    def _dual(self, problem: ChoiceProblem, price: Floats | None, run: Run) -> DualSolution:
+        """Maximise the dual; where that may take long, in a thread that the run can leave."""
+        if problem.resources <= _QUICK_ROWS:
+            return dual(problem, price)
+        return run.watch(lambda: dual(problem, price), lambda: None)
 
     def adopt(self, price: Floats, bound: float) -> None:
         """Take over prices and the bound that they give."""

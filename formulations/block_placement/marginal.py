@@ -16,6 +16,7 @@ from optkit.search.batches import at_least
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _CHUNK = 5_000
+_PRICES = 16
 #: What the compiled loops call each kind of congestion.
 KINDS = {"none": load_kernels.NONE, "ps": load_kernels.SHARING, "linear": load_kernels.LINEAR}
 
@@ -31,14 +32,15 @@ class Rules(NamedTuple):
     hard: bool  # whether deadlines are constraints
     late: float  # per second beyond a deadline
     capped: bool  # whether loads must leave the deadlines of earlier tasks alone
+    joule: Floats  # [D] what a joule of a device with a budget costs, in seconds
     energy_budget_j: Floats  # [D]
     device_cycles: Floats  # [D]
     server_cycles: Floats  # [N]
     storage_bytes: Floats  # [N]
 
     @classmethod
-    def of(cls, instance: BlockPlacement) -> Rules:
-        """Those of an instance."""
+    def of(cls, instance: BlockPlacement, joule: float = 0.0) -> Rules:
+        """Those of an instance, at a price of a joule."""
         options = instance.options
         hard = instance.active_deadlines and options.deadline == "hard"
 
@@ -56,6 +58,7 @@ class Rules(NamedTuple):
             hard,
             options.penalty_weight if options.deadline == "penalty" else 0.0,
             hard and options.deadline_scope == "block" and options.congestion != "none",
+            np.full(instance.devices, joule),
             limits(instance.energy_budget_j, instance.devices),
             limits(instance.device_cycles, instance.devices),
             limits(instance.server_cycles, instance.servers),
@@ -93,7 +96,7 @@ class Loads(NamedTuple):
 
 
 def marginal_greedy_locations(
-    instance: BlockPlacement, run: Run | None = None, sweeps: int = 0
+    instance: BlockPlacement, run: Run | None = None, sweeps: int = 0, joule: float = 0.0
 ) -> Ints:
     """Locations [K, M] of the rule; a padded block is where the last real one is.
 
@@ -108,8 +111,10 @@ def marginal_greedy_locations(
     instance : what is solved.
     run : asked whether to stop; tasks that were not reached then stay on their device.
     sweeps : times that every task is taken out and placed again; ends early without a change.
+    joule : price of the energy of devices with a budget, in seconds, so that early tasks leave
+        some of it to later ones.
     """
-    tables, rules, loads = instance.tables, Rules.of(instance), Loads.empty(instance)
+    tables, rules, loads = instance.tables, Rules.of(instance, joule), Loads.empty(instance)
     count = instance.tasks
     paths = np.zeros((count, instance.blocks), dtype=np.int64)
     own_cost, own = np.full(count, np.inf), paths
@@ -130,6 +135,35 @@ def marginal_greedy_locations(
         if changed == 0:
             break
     return paths
+
+
+def first_decision(instance: BlockPlacement, run: Run) -> Ints:
+    """Locations [K, M] for an exact method to begin with: those of `marginal_greedy`.
+
+    Where they break energy budgets, joules are priced, the same for all devices: the price is
+    raised until a decision is feasible, then halved towards the least such price. Reports each
+    decision to the run and returns the best.
+    """
+    best = marginal_greedy_locations(instance, run)
+    evaluation = run.found(instance.flat(best))
+    if evaluation.feasible or "energy" not in instance.couplings:
+        return best
+    objective = np.inf
+    low, high = 0.0, np.inf
+    drawn = float(evaluation.terms["energy_j"].sum())
+    price = 0.1 * evaluation.terms["total_delay_s"] / max(drawn, 1e-300)
+    price = price if np.isfinite(price) else 1e-3
+    for _ in run.steps(range(_PRICES)):
+        locations = marginal_greedy_locations(instance, run, joule=price)
+        evaluation = run.found(instance.flat(locations))
+        if evaluation.feasible:
+            high = price
+            if evaluation.objective < objective:
+                objective, best = evaluation.objective, locations
+        else:
+            low = price
+        price = 4.0 * price if np.isinf(high) else 0.5 * (low + high)
+    return best
 
 
 def marginal_greedy(instance: BlockPlacement, run: Run, *, sweeps: int = 0) -> None:

@@ -150,6 +150,7 @@ def best_path(t, rules, k, loads, work, path):  # type: ignore[no-untyped-def]
                         drawn_j += drawn[c, a, b] if np.isfinite(drawn[c, a, b]) else 0.0
                 if budget < np.inf:
                     over += excess(energy, drawn_j, budget)
+                    value += rules.joule[d] * drawn_j
                 if task_deadline < np.inf:
                     value += beta * max(0.0, taken - task_deadline)
                     over += excess(0.0, taken, task_deadline) if hard else 0.0

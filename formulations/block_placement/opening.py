@@ -9,7 +9,7 @@ import numpy as np
 
 from formulations.block_placement.instance import BlockPlacement
 from formulations.block_placement.pricing import Prices, cheapest
-from formulations.block_placement.rules import marginal_greedy_locations
+from formulations.block_placement.marginal import first_decision
 from optkit.run import Run
 
 
@@ -31,7 +31,7 @@ def opened(instance: BlockPlacement, run: Run) -> Iterator[None]:
     if run.stopped():
         run.found(np.zeros(len(instance.choices), dtype=np.int64))  # all on the devices
     else:
-        run.found(instance.flat(marginal_greedy_locations(instance, run)))
+        first_decision(instance, run)
         run.note(start="marginal_greedy")
     try:
         yield

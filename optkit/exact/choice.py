@@ -75,7 +75,10 @@ class _Proof:
         self.choice = None if incumbent is None else incumbent.astype(np.int64)
         self.value = np.inf if self.choice is None else problem.value(self.choice)
         self.lower = problem.dual(price)[0]
-        self.reduced = problem.reduced_costs(price)
+        reduced = problem.reduced_costs(price)
+        self.useful = np.flatnonzero(reduced <= max(self.value - self.lower, 0.0))
+        self.useful = _distinct(problem, self.useful)
+        self.reduced = reduced[self.useful]
         # What counts as nothing beside the costs, should the objective itself be near zero.
         largest = np.maximum.reduceat(np.abs(problem.cost), problem.starts[:-1])
         self.scale = 1e-6 * float(largest.sum()) or 1e-9 * float(problem.size.sum()) or 1.0
@@ -110,9 +113,7 @@ class _Proof:
         budget = max(float(np.partition(self.reduced, place)[place]), 1e-9 * most, 1e-3 * self.scale)
         while self.lower < self.goal and not stopped():
             self.ceiling = first + budget if budget < most else np.inf
-            self.columns = _distinct(
-                self.problem, np.flatnonzero(self.reduced <= max(self.target - first, 0.0))
-            )
+            self.columns = self.useful[self.reduced <= max(self.target - first, 0.0)]
             search = BranchAndBound(
                 self.problem.restrict(self.columns), self.price, self.lower, self,
                 tolerance=self.tolerance, scale=self.scale, stopped=stopped,
@@ -127,9 +128,9 @@ class _Proof:
 
 def _distinct(problem: ChoiceProblem, kept: Integers) -> Integers:
     """``kept`` without columns that another of the group equals in load and beats in cost."""
-    order = np.lexsort((problem.cost[kept], *problem.load[kept].T, problem.owner[kept]))
-    ranked = kept[order]
-    same = (problem.owner[ranked][1:] == problem.owner[ranked][:-1]) & (
-        problem.load[ranked][1:] == problem.load[ranked][:-1]
-    ).all(axis=1)
-    return np.sort(ranked[np.concatenate(([True], ~same))[: len(ranked)]])
+    owner, load = problem.owner[kept], problem.load[kept]
+    mark = load @ np.sqrt(np.arange(2.0, problem.resources + 2.0))
+    order = np.lexsort((problem.cost[kept], mark, owner))
+    owner, load = owner[order], load[order]
+    again = (owner[1:] == owner[:-1]) & (load[1:] == load[:-1]).all(axis=1)
+    return np.sort(kept[order[np.concatenate(([True], ~again))]])

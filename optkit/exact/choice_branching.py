@@ -276,12 +276,13 @@ class BranchAndBound:
             pairs.append((_with_row(node, fewer), _with_row(node, more)))
         largest = np.maximum.reduceat(solution.share, problem.starts[:-1])
         k = int(np.argmin(np.where(problem.sizes > 1, largest, np.inf)))
-        own = node.kept[problem.starts[k] : problem.starts[k + 1]]
-        chosen = own[int(np.argmax(solution.share[problem.starts[k] : problem.starts[k + 1]]))]
+        first, last = problem.starts[k], problem.starts[k + 1]
+        chosen = first + int(np.argmax(solution.share[first:last]))
+        others = np.delete(np.arange(first, last), chosen - first)
         pairs.append(
             (
-                replace(node, kept=np.setdiff1d(node.kept, own[own != chosen])),
-                replace(node, kept=np.setdiff1d(node.kept, [chosen])),
+                replace(node, kept=np.delete(node.kept, others)),
+                replace(node, kept=np.delete(node.kept, chosen)),
             )
         )
         return pairs
@@ -315,11 +316,13 @@ def _classes(problem: ChoiceProblem) -> tuple[Integers, NDArray[np.bool_]]:
     if len(levels) > MOST_EXTENTS:
         level = np.zeros_like(level)
     bits = used @ (1 << np.arange(resources))
-    patterns, pattern = np.unique(np.column_stack((bits, level)), axis=0, return_inverse=True)
-    same = patterns[:, 0] == np.unique(patterns[:, 0])[:, None]
-    digits = ((patterns[:, 0] >> np.arange(resources)[:, None]) & 1).astype(np.bool_)
+    count = int(level.max()) + 1
+    patterns, pattern = np.unique(bits * count + level, return_inverse=True)
+    bits, level = patterns // count, patterns % count
+    same = bits == np.unique(bits)[:, None]
+    digits = ((bits >> np.arange(resources)[:, None]) & 1).astype(np.bool_)
     several = digits.sum(axis=0)[None, :] >= 2
-    steps = np.unique(patterns[:, 1])[:, None]
-    sets = np.vstack((same, digits, several, patterns[:, 1] == steps, patterns[:, 1] <= steps))
+    steps = np.unique(level)[:, None]
+    sets = np.vstack((same, digits, several, level == steps, level <= steps))
     sets = np.unique(sets, axis=0)
     return pattern, sets[sets.any(axis=1) & ~sets.all(axis=1)]

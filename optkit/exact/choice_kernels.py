@@ -166,7 +166,7 @@ def centre(starts, cost, load, price, barrier, excess, share):
     return level
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def interior(starts, cost, load, kind, size, slope, base, start, barrier, tolerance, cutoff, rounds):
     """Maximise the dual function by a primal-dual interior point method.
 

@@ -19,24 +19,27 @@ from optkit.exact.choice_kernels import CAPACITY, RELATIVE_SLACK, SHARING, cheap
 from optkit.exact.choice_problem import ChoiceProblem, Floats, Integers
 from optkit.exact.choice_search_kernels import completion_bounds, expand, finish, probe
 
-MOST_STATES = 1 << 18
-"""Partial choices of one layer; about 100 bytes each."""
+CHUNK = 10_000
+"""Partial choices extended between two polls."""
 
-CHUNK = 100_000
-"""Extensions between two polls (about 10 ms)."""
-
-SAMPLE = 12
-INTERVAL = 3
-PROBED = 6
 MANY = 300
 """Partial choices of a layer from which fresh prices repay their cost."""
+
+INTERVAL = 3
+"""Layers between fresh prices, unless the partial choices double before."""
+
+SAMPLE = 12
+"""Partial choices for which fresh prices are found; those of the last two times are in use."""
+
+PROBED = 6
+"""Columns per group in the search of a fresh price, which need only be good, not best."""
 
 
 @dataclass(frozen=True)
 class Enumeration:
     """Outcome of `enumerate_within`.
 
-    complete : every choice of value <= limit was covered; else room, work or time ran out.
+    complete : every choice of value <= limit was covered; else the work or the time ran out.
     choice, value : the best choice if its value is within the limit, else ``None``, infinity.
     work : extensions made.
     """
@@ -55,7 +58,6 @@ def enumerate_within(
     *,
     work: int,
     stopped: Callable[[], bool],
-    beam: int | None = None,
 ) -> Enumeration:
     """Best choice of value <= ``limit``, or the proof that there is none.
 
@@ -64,72 +66,89 @@ def enumerate_within(
     price : [R], near the maximiser of the dual function.
     scale : magnitude of the objective, for the rounding of equal loads.
     work : most extensions of partial choices.
-    beam : keep only so many partial choices per layer, those of least bound: a heuristic, whose
-        result is never complete once it has dropped one.
     """
     arranged = _arrange(problem, price, limit)
     if arranged is None:
         return Enumeration(True, None, np.inf, 0)
     order, kept, starts = arranged
     cost, load = problem.cost[kept], problem.load[kept]
+    shape = problem.costs[:3]
     budget = min(limit - problem.dual(price)[0], scale)
     own = prices = _first_prices(problem, price, budget)
-    offsets = completion_bounds(starts, cost, load, *problem.costs[:3], 0, prices)
+    offsets = completion_bounds(starts, cost, load, *shape, 0, prices)
     some, places = cheapest(starts, cost, load, price, PROBED)
     rooms = _rooms(problem, starts, load)
     quantum = _quantum(problem, price, scale)
     value, total = np.zeros(1), problem.base[None, :].copy()
     history: list[tuple[Integers, Integers]] = []
     done, renewed, size = 0, 0, 0
-    complete = True
     for i in range(problem.groups):
-        first, last = starts[i], starts[i + 1]
-        if len(value) > MANY and i + 2 < problem.groups and (
-            i >= renewed + INTERVAL or len(value) > 2 * size
-        ):
+        group = slice(starts[i], starts[i + 1])
+        due = i >= renewed + INTERVAL or len(value) > 2 * size
+        if len(value) > MANY and due and i + 2 < problem.groups:
             renewed, size = i, len(value)
-            sample = np.linspace(0, len(value) - 1, SAMPLE).astype(np.int64)
-            fresh = probe(
-                places[i:], cost[some], load[some], *problem.costs[:3], total[sample], price, 0.1 * budget
-            )
-            fresh = np.concatenate((prices[-SAMPLE:], fresh)) if len(prices) > len(own) else fresh
-            prices = np.concatenate((own, fresh))
-            extra = completion_bounds(starts, cost, load, *problem.costs[:3], i + 1, fresh)
-            offsets = np.concatenate((offsets[:, : len(own)], extra), axis=1)
-        room = min(len(value) * int(last - first), MOST_STATES + int(last - first))
-        table = np.full(1 << int(2 * room).bit_length(), -1, dtype=np.int32)
-        new_value, new_total = np.empty(room), np.empty((room, problem.resources))
-        parent, column = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
-        key = np.empty((room, problem.resources), dtype=np.int64)
-        count, start = 0, 0
-        while start < len(value):
-            stop = min(len(value), start + CHUNK)
-            start, count, tested = expand(
-                value, total, start, stop, cost[first:last], load[first:last], prices, offsets[i + 1],
-                rooms[i + 1], limit, quantum, new_value, new_total, parent, column, key, table, count,
-            )  # fmt: skip
-            done += tested
-            if start < stop or done > work or stopped():
-                return Enumeration(False, None, np.inf, done)
-        if beam is not None and count > beam:
-            bound = new_total[:count] @ prices.T + offsets[i + 1]
-            chosen = np.argpartition(new_value[:count] + bound.max(axis=1), beam)[:beam]
-            complete = False
-        else:
-            chosen = np.arange(count)
-        value, total = new_value[chosen], new_total[chosen]
-        history.append((parent[chosen], kept[first + column[chosen]]))
-        if len(chosen) == 0:
-            return Enumeration(complete, None, np.inf, done)
-    best, where = finish(value, total, *problem.costs[:3])
+            sample = total[np.linspace(0, len(value) - 1, SAMPLE).astype(np.int64)]
+            fresh = probe(places[i:], cost[some], load[some], *shape, sample, price, 0.1 * budget)
+            prices = np.concatenate((own, prices[len(own) :][-SAMPLE:], fresh))
+            later = completion_bounds(starts, cost, load, *shape, i + 1, prices[len(own) :])
+            offsets = np.concatenate((offsets[:, : len(own)], later), axis=1)
+        # The columns are sorted, so those that the first price does not exclude come first.
+        slack = limit - (value + total @ price) - offsets[i + 1, 0]
+        tests = np.searchsorted(cost[group] + load[group] @ price, slack, side="right")
+        done += int(tests.sum())
+        if done > work:
+            return Enumeration(False, None, np.inf, done)
+        layer = _extend(
+            value, total, cost[group], load[group], prices, offsets[i + 1], rooms[i + 1], limit,
+            quantum, int(tests.sum()), stopped,
+        )  # fmt: skip
+        if layer is None:
+            return Enumeration(False, None, np.inf, done)
+        value, total, parent, column = layer
+        if len(value) == 0:
+            return Enumeration(True, None, np.inf, done)
+        history.append((parent, kept[group][column]))
+    best, where = finish(value, total, *shape)
     if best > limit:
-        return Enumeration(complete, None, np.inf, done)
+        return Enumeration(True, None, np.inf, done)
     choice = np.empty(problem.groups, dtype=np.int64)
     for i in range(problem.groups - 1, -1, -1):
-        parents, columns = history[i]
-        choice[order[i]] = columns[where]
-        where = parents[where]
-    return Enumeration(complete, choice, float(best), done)
+        parent, chosen = history[i]
+        choice[order[i]] = chosen[where]
+        where = parent[where]
+    return Enumeration(True, choice, float(best), done)
+
+
+def _extend(
+    value: Floats,
+    total: Floats,
+    cost: Floats,
+    load: Floats,
+    prices: Floats,
+    offset: Floats,
+    room: Floats,
+    limit: float,
+    quantum: Floats,
+    tests: int,
+    stopped: Callable[[], bool],
+) -> tuple[Floats, Floats, Integers, Integers] | None:
+    """The next layer: costs, loads, parents and columns of group; ``None`` when stopped."""
+    # The kernel may count a few tests more, by rounding.
+    places = tests + len(cost) + 64
+    table = np.full(1 << (2 * places).bit_length(), -1, dtype=np.int32)
+    new_value, new_total = np.empty(places), np.empty((places, len(quantum)))
+    parent, column = np.empty(places, dtype=np.int64), np.empty(places, dtype=np.int64)
+    key = np.empty((places, len(quantum)), dtype=np.int64)
+    count, start = 0, 0
+    while start < len(value):
+        stop = min(len(value), start + CHUNK)
+        start, count = expand(
+            value, total, start, stop, cost, load, prices, offset, room, limit, quantum,
+            new_value, new_total, parent, column, key, table, count,
+        )  # fmt: skip
+        if start < stop or stopped():
+            return None
+    return new_value[:count], new_total[:count], parent[:count].copy(), column[:count].copy()
 
 
 def _arrange(
@@ -174,4 +193,5 @@ def _first_prices(problem: ChoiceProblem, price: Floats, budget: float) -> Float
     # A steep price on one capacity finds partial choices that can no longer keep it.
     largest = problem.load.max(axis=0)
     steep = np.flatnonzero((problem.kind == CAPACITY) & (largest > 1e-9 * problem.size))
-    return np.vstack((price, price + np.eye(problem.resources)[steep] * (1e3 * budget / largest[steep])[:, None]))
+    rise = 1e3 * budget / largest[steep]
+    return np.vstack((price, price + np.eye(problem.resources)[steep] * rise[:, None]))

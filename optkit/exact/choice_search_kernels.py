@@ -144,8 +144,7 @@ def expand(
 
     Returns
     -------
-    The first partial choice not extended (``last`` unless the room is used up), the new count and
-    the number of extensions tested.
+    The first partial choice not extended (``last`` unless the room is used up) and the new count.
     """
     resources = total.shape[1]
     points = len(prices)
@@ -160,10 +159,9 @@ def expand(
             own[c, j] = v
     past = np.empty(points)
     cell = np.empty(resources, np.int64)
-    tested = 0
     for s in range(first, last):
         if count + columns > len(new_value):
-            return s, count, tested
+            return s, count
         for j in range(points):
             v = value[s]
             for r in range(resources):
@@ -172,7 +170,6 @@ def expand(
         for c in range(columns):
             if past[0] + own[c, 0] > limit:
                 break
-            tested += 1
             bound = -np.inf
             for j in range(1, points):
                 bound = max(bound, past[j] + own[c, j])
@@ -211,7 +208,7 @@ def expand(
                 column[t] = c
                 for r in range(resources):
                     new_total[t, r] = total[s, r] + load[c, r]
-    return last, count, tested
+    return last, count
 
 
 @njit(cache=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +32,14 @@ def result(instance: Any) -> Result:
 
 def test_quick_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "a.json"
-    assert main(["--case", "uncoupled,storage", "--quick", "--json", str(file)]) == 0
+    assert main(["--case", "uncoupled,cycles", "--quick", "--json", str(file)]) == 0
     document = json.loads(file.read_text())
     lines = {(line["case"], line["method"]): line for line in document["lines"]}
     assert lines["uncoupled", "networkx"]["ratio"] > 0
-    objectives = {
-        line["objective"] for (case, _), line in lines.items() if case == "storage"
-    }  # the last size: by storage, mip and Pyomo
-    assert max(objectives) == pytest.approx(min(objectives), rel=1e-6)
+    ours, theirs = lines["cycles", "cg"], lines["cycles", "Pyomo, its HiGHS"]
+    assert theirs["objective"] == pytest.approx(ours["objective"], rel=1e-5)
     out = capsys.readouterr().out
-    assert "figure" in out and len(document["figures"]) >= 6
+    assert "figure" in out and len(document["figures"]) == 6
     assert not any(line["note"].startswith("failed") for line in document["lines"])
 
 
@@ -97,10 +94,5 @@ def _dies(document: dict[str, Any]) -> dict[str, Any]:
     os._exit(7)
 
 
-def _raises(document: dict[str, Any]) -> dict[str, Any]:
-    raise ValueError("no")
-
-
-@pytest.mark.parametrize(("function", "text"), [(_dies, "status 7"), (_raises, "ValueError: no")])
-def test_a_child_that_fails(function: Callable[..., dict[str, Any]], text: str) -> None:
-    assert text in in_child(function, {}, limit_s=60.0)["error"]
+def test_a_child_that_dies() -> None:
+    assert "status 7" in in_child(_dies, {}, limit_s=60.0)["error"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from core_toys import STORED, TWO_BLOCKS, costs, shop
+from core_toys import STORED, TWO_BLOCKS, Costs, costs, shop
 
 from formulations.block_placement.instance import BlockPlacement
 from optkit import DecisionError, Instance, InstanceError, generate, load
@@ -135,6 +135,15 @@ def test_numbers_are_not_texts_and_rows_are_not_columns() -> None:
     assert len(digests) == 12
     assert costs(cost=[[1, 2]]).digest == costs(cost=[[1.0, 2.0]]).digest
     assert costs(cost=[[0.0]]).digest == costs(cost=[[-0.0]]).digest
+    assert costs(limit=0.0).digest == costs(limit=-0.0).digest
+
+
+def test_the_digest_does_not_depend_on_how_a_class_orders_its_document() -> None:
+    class Reversed(Costs):
+        def canonical(self) -> dict[str, Any]:
+            return dict(reversed(super().canonical().items()))
+
+    assert Reversed(costs().to_dict()).digest == costs().digest
 
 
 # --- equality, round trip ------------------------------------------------------------------------

@@ -53,6 +53,14 @@ def test_feasible_beats_infeasible() -> None:
     assert run.x.tolist() == [0, 0]
 
 
+def test_of_infeasible_decisions_the_one_that_breaks_fewer_rows() -> None:
+    run = begin(shop())
+    run.found([1, 1, 0], price=[9.0, 9.0, 0.0])
+    run.found([1, 0, 0], price=[99.0, 0.0, 0.0])
+    run.found([0, 1, 1], price=[0.0, 99.0, 99.0])
+    assert run.evaluation.objective == 99
+
+
 def test_an_infinite_objective_is_the_worst() -> None:
     run = begin(costs(cost=[[None, 1e9]]))
     run.found([0])
@@ -225,6 +233,10 @@ def test_a_decision_beyond_the_bound_by_rounding(make: Any, x: Any, sign: int) -
     assert run.proved
     run.bound(bound + sign * 1e-9)
     assert run.best_bound == bound, "a bound never gets weaker"
+    run = begin(make())
+    run.bound(run.instance.evaluate(x).objective * (1 + sign * 1.1e-6))
+    with pytest.raises(BoundError):
+        run.found(x)
 
 
 def test_the_tolerance_grows_with_what_cancels() -> None:

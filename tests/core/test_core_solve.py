@@ -337,6 +337,17 @@ def test_a_false_bound_comes_with_the_result_so_far(make, x, false, claim_first:
     assert result.details == {"step": 1}
 
 
+def test_no_bound_of_a_method_is_trusted_once_one_was_false() -> None:
+    def lie(instance: Instance, run: Run) -> None:
+        run.found([1, 1])
+        run.bound(5)
+        run.bound(7)
+
+    with pytest.raises(BoundError) as caught:
+        solve(costs(), proving(lie))
+    assert (caught.value.result.objective, caught.value.result.bound) == (6, None)
+
+
 @pytest.mark.parametrize("claim_first", [True, False])
 def test_a_false_claim_of_infeasibility(claim_first: bool) -> None:
     def lie(instance: Instance, run: Run) -> None:

@@ -112,6 +112,10 @@ def test_gap() -> None:
     assert run.stopped()
     assert run.reason is StopReason.GAP
     assert not run.proved, "a gap that is small enough to stop is no proof"
+    run = begin(costs(), rel_gap=0.5)
+    run.found([2, 1])
+    run.bound(3.5)
+    assert run.stopped(), "a gap of just what was asked for"
 
 
 def test_proved() -> None:
@@ -140,11 +144,12 @@ def test_interrupted() -> None:
 
 def test_the_first_reason_stays(clock) -> None:
     run = begin(costs(), time_s=1, target=100)
-    clock.wait(2)
-    assert run.stopped()
     run.found([1, 1])
     assert run.stopped()
-    assert run.reason is StopReason.TIME
+    clock.wait(2)
+    run._interrupt.set()
+    assert run.stopped()
+    assert run.reason is StopReason.TARGET
 
 
 def test_a_reason_is_not_read_before_it_is_asked_for() -> None:
@@ -216,8 +221,8 @@ def test_the_trace_holds_improvements_alone(clock) -> None:
     run.found([0, 0])
     run.found([0, 0])
     clock.wait(1)
-    run.bound(6)
-    run.bound(5)
+    for value in (6, 5, 6):
+        run.bound(value)
     points = [(point.time_s, point.objective, point.bound) for point in run.trace]
     assert points == [(1, 14, None), (2, 14, 6)]
 
