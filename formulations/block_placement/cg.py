@@ -62,7 +62,7 @@ def cg(instance: BlockPlacement, run: Run) -> None:
     _report(instance, run, locations, solvers)
     order = [(-solver.gap, index) for index, solver in enumerate(solvers)]
     heapq.heapify(order)
-    tolerance = min(run.stop.rel_gap, 1e-6) / 2
+    tolerance = max(run.stop.rel_gap, 1e-6) / 2
     while order and not run.stopped():
         _, index = heapq.heappop(order)
         solvers[index].prove(run, tolerance)

@@ -137,7 +137,7 @@ def _finish(instance: BlockPlacement, run: Run, lines: _Lines) -> None:
             size = component.rows.size[component.row]
             solver.adopt(np.array([lines.price[device]]) * size, float(lines.bound[device]))
         solvers.append(solver)
-    tolerance = min(run.stop.rel_gap, 1e-6) / 2
+    tolerance = max(run.stop.rel_gap, 1e-6) / 2
     order = [(-solver.gap, index) for index, solver in enumerate(solvers)]
     heapq.heapify(order)
     while order and not run.stopped():

@@ -20,11 +20,18 @@ from optkit.exact.choice_problem import (
     Floats,
     Integers,
     dual,
-    improve,
-    starting_choices,
 )
+from optkit.exact.choice_search import improve, polish, starting_choices
 
-__all__ = ["ChoiceProblem", "DualSolution", "dual", "improve", "prove", "starting_choices"]
+__all__ = [
+    "ChoiceProblem",
+    "DualSolution",
+    "dual",
+    "improve",
+    "polish",
+    "prove",
+    "starting_choices",
+]
 
 FIRST_COLUMNS = 12
 """Columns per group, on average, of the first round."""
@@ -110,7 +117,8 @@ class _Proof:
         first = self.lower
         most = float(self.reduced.max())
         place = min(FIRST_COLUMNS * self.problem.groups, len(self.reduced) - 1)
-        budget = max(float(np.partition(self.reduced, place)[place]), 1e-9 * most, 1e-3 * self.scale)
+        budget = float(np.partition(self.reduced, place)[place])
+        budget = max(budget, 1e-9 * most, 1e-3 * self.scale)
         while self.lower < self.goal and not stopped():
             self.ceiling = first + budget if budget < most else np.inf
             self.columns = self.useful[self.reduced <= max(self.target - first, 0.0)]

@@ -26,8 +26,8 @@ from optkit.exact.choice_problem import (
     Floats,
     Integers,
     dual,
-    improve,
 )
+from optkit.exact.choice_search import improve
 
 WORK = 150_000
 """Extensions of one enumeration before its node is split (about 20 ms)."""
@@ -35,8 +35,8 @@ WORK = 150_000
 GROWTH = 1.25
 """Least ratio of successive budgets of a node."""
 
-CANDIDATES = 6
-"""Counts tried before a split."""
+CANDIDATES = 8, 6
+"""Counts tried before a split: by the resources of columns, and by their extents."""
 
 MOST_EXTENTS = 200
 """Distinct extents up to which splits count the columns of an extent."""
@@ -101,7 +101,7 @@ class BranchAndBound:
         self.tolerance = tolerance
         self.scale = scale
         self.stopped = stopped
-        self.pattern, self.classes = _classes(problem)
+        self.pattern, self.classes, self.fine = _classes(problem)
         self.root = _Node(np.arange(len(problem.cost)), (), price, lower, 0.0)
         self.closed = np.inf
         self.nodes = 0
@@ -259,17 +259,16 @@ class BranchAndBound:
     ) -> list[tuple[_Node, _Node]]:
         """Splits on fractional counts of classes, and on the columns of the most split group."""
         groups = self.problem.groups
-        ranked = []
         uses = self.classes @ np.bincount(
             self.pattern[node.kept], weights=solution.share, minlength=self.classes.shape[1]
         )
-        for number, floor in enumerate(np.floor(np.nan_to_num(uses)).astype(int)):
-            part = uses[number] - floor
-            if 0.01 < part < 0.99:
-                ranked.append((abs(part - 0.5), number, int(floor)))
-        ranked.sort()
+        part = uses - np.floor(uses)
+        ranked = np.argsort(np.abs(part - 0.5), kind="stable")
+        ranked = ranked[(part[ranked] > 0.01) & (part[ranked] < 0.99)]
+        fine = self.fine[ranked]
         pairs = []
-        for _, number, floor in ranked[:CANDIDATES]:
+        for number in (*ranked[~fine][: CANDIDATES[0]], *ranked[fine][: CANDIDATES[1]]):
+            floor = int(uses[number])
             member = self.classes[number][self.pattern]
             fewer = _Row((number, False), member, floor)
             more = _Row((number, True), ~member, groups - floor - 1)
@@ -297,32 +296,34 @@ def _with_row(node: _Node, row: _Row) -> _Node:
     return replace(node, rows=(*node.rows, row), price=np.append(node.price, 0.0))
 
 
-def _classes(problem: ChoiceProblem) -> tuple[Integers, NDArray[np.bool_]]:
+def _classes(problem: ChoiceProblem) -> tuple[Integers, NDArray[np.bool_], NDArray[np.bool_]]:
     """Sets of columns whose use is counted, by the resources that a column loads and how much.
 
     The extent of a column is the sum of its loads, each as a fraction of the most that a column
     of its group puts on that resource: 1 for work done wholly on the resources, however divided.
 
-    Returns the pattern of each column, int64 [C], and the patterns in each set, bool [S, P]: those
+    Returns the pattern of each column, int64 [C], the patterns in each set, bool [S, P] (those
     that load the same resources, that load resource r, that load several, and, if the extents
-    are few, those of each extent and those up to it.
+    are few, those of each extent and those up to it), and which sets are by extent, bool [S].
     """
-    resources = problem.resources
     used = problem.load > 0.0
     most = np.maximum.reduceat(problem.load, problem.starts[:-1], axis=0)
     most = np.repeat(np.where(most > 0.0, most, 1.0), problem.sizes, axis=0)
-    extent = np.round((problem.load / most).sum(axis=1), 6)
-    levels, level = np.unique(extent, return_inverse=True)
+    levels, level = np.unique((problem.load / most).sum(axis=1).round(6), return_inverse=True)
     if len(levels) > MOST_EXTENTS:
         level = np.zeros_like(level)
-    bits = used @ (1 << np.arange(resources))
-    count = int(level.max()) + 1
-    patterns, pattern = np.unique(bits * count + level, return_inverse=True)
-    bits, level = patterns // count, patterns % count
-    same = bits == np.unique(bits)[:, None]
-    digits = ((bits >> np.arange(resources)[:, None]) & 1).astype(np.bool_)
+    if problem.resources <= 40:
+        support = used @ (1 << np.arange(problem.resources))
+    else:
+        support = np.unique(used, axis=0, return_inverse=True)[1].ravel()
+    code = support * len(levels) + level
+    _, first, pattern = np.unique(code, return_index=True, return_inverse=True)
+    support, level, digits = support[first], level[first], used[first].T
+    same = support == np.unique(support)[:, None]
     several = digits.sum(axis=0)[None, :] >= 2
     steps = np.unique(level)[:, None]
     sets = np.vstack((same, digits, several, level == steps, level <= steps))
-    sets = np.unique(sets, axis=0)
-    return pattern, sets[sets.any(axis=1) & ~sets.all(axis=1)]
+    fine = np.arange(len(sets)) >= len(same) + problem.resources + 1
+    sets, origin = np.unique(sets, axis=0, return_index=True)
+    proper = sets.any(axis=1) & ~sets.all(axis=1)
+    return pattern, sets[proper], fine[origin[proper]]

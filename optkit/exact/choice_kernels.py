@@ -6,6 +6,7 @@ columns of group k are ``starts[k]:starts[k+1]``), ``cost`` [C], ``load`` [C, R]
 ``choice`` int64 [K] (a column index per group). Everything is float64 unless said otherwise.
 """
 
+# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 import math
@@ -167,7 +168,9 @@ def centre(starts, cost, load, price, barrier, excess, share):
 
 
 @njit(cache=True, nogil=True)
-def interior(starts, cost, load, kind, size, slope, base, start, barrier, tolerance, cutoff, rounds):
+def interior(
+    starts, cost, load, kind, size, slope, base, start, barrier, tolerance, cutoff, rounds
+):  # fmt: skip
     """Maximise the dual function by a primal-dual interior point method.
 
     Variables: price [R], group prices, excess of each column (kept equal to its reduced cost) and
@@ -333,6 +336,8 @@ def cheapest(starts, cost, load, price, count):
         first = places[k]
         room = places[k + 1] - first
         filled = 0
+        if room == 0:
+            continue
         for c in range(starts[k], starts[k + 1]):
             v = cost[c]
             for r in range(len(price)):

@@ -185,7 +185,8 @@ def _quantum(problem: ChoiceProblem, price: Floats, scale: float) -> Floats:
     weight = problem.groups * problem.resources * np.maximum(price, 1e-300)
     largest = problem.load.max(axis=0) + problem.base
     most = np.where(problem.kind == CAPACITY, 1e-13 * problem.size, 1e-12 * largest)
-    return np.maximum(np.minimum(1e-11 * scale / weight, most), 1e-15 * largest + 1e-300)
+    grid = np.minimum(1e-11 * scale / weight, most)
+    return np.asarray(np.maximum(grid, 1e-15 * largest + 1e-300))
 
 
 def _first_prices(problem: ChoiceProblem, price: Floats, budget: float) -> Floats:

@@ -17,7 +17,6 @@ is a lower bound in closed form; no bound here rests on the tolerance of an iter
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,14 +30,12 @@ from optkit.exact.choice_kernels import (
     RELATIVE_SLACK,
     SHARING,
     cheapest,
-    conjugate,
     dual_value,
     evaluate_choice,
     interior,
     load_cost,
     marginal,
 )
-from optkit.exact.choice_search_kernels import descend
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -76,8 +73,8 @@ class ChoiceProblem:
 
     def __post_init__(self) -> None:
         resources = len(self.kind)
-        codes = [KINDS.get(name, name) if isinstance(name, str) else int(name) for name in self.kind]
-        if any(code not in KINDS.values() for code in codes):
+        codes = [KINDS.get(str(name), name) for name in self.kind]
+        if not set(codes) <= set(KINDS.values()):
             raise UsageError(f"kinds of load cost: found {list(self.kind)}, expected {list(KINDS)}")
 
         def vector(values: ArrayLike) -> Floats:
@@ -104,7 +101,7 @@ class ChoiceProblem:
         if (self.load < 0).any() or (self.base < 0).any() or (self.size < 0).any():
             raise UsageError("choice problem: loads, base loads and sizes must be >= 0")
         if (self.slope[self.kind == LINEAR] <= 0).any():
-            raise UsageError("choice problem: a linear cost needs slope > 0 (else put it into cost)")
+            raise UsageError("choice problem: a linear cost needs a slope > 0, else it is a cost")
         if (self.size[self.kind != CAPACITY] <= 0).any():
             raise UsageError("choice problem: a slot length must be > 0")
 
@@ -209,8 +206,8 @@ def dual(
     idle = float(np.sum([load_cost(*costs) for costs in zip(*problem.costs, strict=True)]))
     if len(used):
         part = ChoiceProblem(
-            *problem.columns[:2], problem.load[:, used],
-            *(values[used] for values in problem.costs),
+            problem.starts, problem.cost, problem.load[:, used], problem.kind[used],
+            problem.size[used], problem.slope[used], problem.base[used],
         )  # fmt: skip
         idle -= float(np.sum([load_cost(*costs) for costs in zip(*part.costs, strict=True)]))
         inner = _ascend(part, None if price is None else price[used], tolerance, cutoff - idle)
@@ -227,8 +224,9 @@ def _ascend(
 ) -> DualSolution:
     """`dual` where every resource is loaded by some column."""
     first = _first_price(problem) if price is None else price
-    barrier = 1e-2 * float(_spread(problem, first).mean())
-    barrier = max(barrier, 1e-6 * float(np.abs(problem.cost).mean()), 1e-12 * problem.size.max()) or 1.0
+    barrier = 1e-2 * float(priced_spread(problem, first).mean())
+    least = max(1e-6 * float(np.abs(problem.cost).mean()), 1e-12 * float(problem.size.max()))
+    barrier = max(barrier, least) or 1.0
     best = DualSolution(first, problem.dual(first)[0], np.zeros(len(problem.cost)))
     # Above this, the columns in use are likely to have no choice within the limits at all.
     ceiling = min(cutoff, _generous_value(problem) + barrier)
@@ -281,7 +279,7 @@ def _impossible(problem: ChoiceProblem, price: Floats) -> bool:
     return bool(least + weight @ problem.base > (weight @ limit) * (1.0 + 1e-12))
 
 
-def _spread(problem: ChoiceProblem, price: Floats) -> Floats:
+def priced_spread(problem: ChoiceProblem, price: Floats) -> Floats:
     """Range of the priced costs of each group, [K]."""
     priced = problem.cost + problem.load @ price
     first = problem.starts[:-1]
@@ -296,8 +294,9 @@ def _generous_value(problem: ChoiceProblem) -> float:
         if code == SHARING:
             value += 50.0 * problem.size[r]
         elif code == LINEAR:
-            most = problem.base[r] + np.maximum.reduceat(problem.load[:, r], problem.starts[:-1]).sum()
-            value += problem.size[r] * most * (1.0 + problem.slope[r] * most)
+            most = np.maximum.reduceat(problem.load[:, r], problem.starts[:-1])
+            load = problem.base[r] + most.sum()
+            value += problem.size[r] * load * (1.0 + problem.slope[r] * load)
     return value
 
 
@@ -315,56 +314,7 @@ def _first_price(problem: ChoiceProblem) -> Floats:
             for kind, size, slope, load in zip(*problem.costs[:3], total, strict=True)
         ]
     )
-    spread = float(_spread(problem, price).mean()) or 1.0
+    spread = float(priced_spread(problem, price).mean()) or 1.0
     bounded = problem.kind == CAPACITY
     price[bounded] = spread / problem.load[:, bounded].mean(axis=0)
     return price
-
-
-def improve(
-    problem: ChoiceProblem,
-    choice: Integers,
-    price: Floats | None = None,
-    *,
-    near: int = 8,
-    stopped: Callable[[], bool] = lambda: False,
-) -> tuple[Integers, float]:
-    """Local search from ``choice``: best responses of one group, then pairs of groups.
-
-    A single group tries all its columns, a pair the ``near`` columns of least reduced cost of
-    each. Broken limits are charged finitely, so an overloaded start is repaired where moves can.
-
-    Parameters
-    ----------
-    choice : int64 [K], column numbers; not changed.
-    price : [R], the price of the reduced costs (default: that of `dual`).
-    stopped : polled between rounds; the choice reached so far is returned.
-
-    Returns
-    -------
-    The improved choice, int64 [K], and its objective (infinite if a limit is still broken).
-    """
-    if price is None:
-        price = dual(problem, tolerance=1e-6).price
-    some, places = cheapest(*problem.columns, price, near)
-    penalty = 1.0 + float(_spread(problem, np.zeros(problem.resources)).sum())
-    better = choice.astype(np.int64)
-    value = np.inf
-    for _ in range(50):
-        before = value
-        value, moved = descend(*problem.columns, *problem.costs, penalty, some, places, better)
-        if not moved or stopped():
-            break
-        if np.isfinite(before) and before - value <= 1e-13 * abs(before):
-            break
-    return better, float(value)
-
-
-def starting_choices(problem: ChoiceProblem, solution: DualSolution) -> list[Integers]:
-    """Choices to improve: cheapest at the price, rounded shares, and cheapest by cost alone."""
-    rounded = np.empty(problem.groups, dtype=np.int64)
-    for k in range(problem.groups):
-        first, last = problem.starts[k], problem.starts[k + 1]
-        rounded[k] = first + int(np.argmax(solution.share[first:last]))
-    free = problem.dual(np.zeros(problem.resources))[2]
-    return [rounded, problem.dual(solution.price)[2], free]

@@ -3,6 +3,7 @@
 Array names and shapes are those of `optkit.exact.choice_kernels`.
 """
 
+# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 import numpy as np
@@ -73,7 +74,8 @@ def descend(starts, cost, load, kind, size, slope, base, penalty, near, near_sta
             for r in range(resources):
                 shift = load[c, r] - load[now, r]
                 if shift != 0.0:
-                    delta += soft_cost(kind[r], size[r], slope[r], total[r] + shift, penalty) - phi[r]
+                    delta -= phi[r]
+                    delta += soft_cost(kind[r], size[r], slope[r], total[r] + shift, penalty)
             if delta < best:
                 best = delta
                 best_c = c
@@ -252,7 +254,7 @@ def completion_bounds(starts, cost, load, kind, size, slope, first, prices):
 
 @njit(cache=True)
 def finish(value, total, kind, size, slope):
-    """Least objective over complete choices with costs ``value`` [n] and loads [n, R], and where."""
+    """Least objective of complete choices with costs ``value`` [n] and loads [n, R], and where."""
     best = np.inf
     where = -1
     for i in range(len(value)):
