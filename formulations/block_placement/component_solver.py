@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from formulations.block_placement import kernels
 from formulations.block_placement.components import LOAD, Columns, Component
 from formulations.block_placement.pricing import cheapest
-from optkit.exact.choice import ChoiceProblem, DualSolution, dual, improve, prove, starting_choices
+from optkit.exact.choice import (
+    ChoiceProblem,
+    DualSolution,
+    dual,
+    improve,
+    polish,
+    prove,
+    starting_choices,
+)
 from optkit.run import Run
 
 Floats = NDArray[np.float64]
@@ -20,6 +28,8 @@ _FIRST = 60_000
 #: Columns to prove with: all that could be part of a better decision, where they are no more.
 _NEAR = 300_000
 _ROUNDS = 100
+#: Limits leave local search in poor optima; up to so many tasks it is kicked out of them.
+_POLISHED = 400
 #: Up to so many rows a dual takes milliseconds.
 _QUICK_ROWS = 24
 
@@ -113,6 +123,7 @@ class ComponentSolver:
 
     def relax(self, price: Floats | None, run: Run) -> Floats | None:
         """Column generation, then local search over its columns; returns the final prices."""
+        tasks = self.component.tasks
         if len(self.component.row) == 0:
             return price
         columns = self._first_columns()
@@ -128,8 +139,14 @@ class ComponentSolver:
             problem, order = self._problem(columns)
             solution = self._dual(problem, solution.price, run)
         path = columns.path[order]
+        best, least = None, np.inf
         for start in starting_choices(problem, solution):
             choice, value = improve(problem, start, solution.price, stopped=run.stopped)
+            self._keep(path[choice], value)
+            if value < least:
+                best, least = choice, value
+        if best is not None and "capacity" in self._names and len(tasks) <= _POLISHED:
+            choice, value = polish(problem, best, solution.price, run.rng, stopped=run.stopped)
             self._keep(path[choice], value)
         return solution.price
 

@@ -309,8 +309,12 @@ def _classes(problem: ChoiceProblem) -> tuple[Integers, NDArray[np.bool_], NDArr
     used = problem.load > 0.0
     most = np.maximum.reduceat(problem.load, problem.starts[:-1], axis=0)
     most = np.repeat(np.where(most > 0.0, most, 1.0), problem.sizes, axis=0)
-    levels, level = np.unique((problem.load / most).sum(axis=1).round(6), return_inverse=True)
-    if len(levels) > MOST_EXTENTS:
+    extent = (problem.load / most).sum(axis=1)
+    for digits in (6, 1):  # almost none and almost all are classes where the extents scatter
+        levels, level = np.unique(extent.round(digits), return_inverse=True)
+        if len(levels) <= MOST_EXTENTS:
+            break
+    else:
         level = np.zeros_like(level)
     if problem.resources <= 40:
         support = used @ (1 << np.arange(problem.resources))
@@ -318,11 +322,11 @@ def _classes(problem: ChoiceProblem) -> tuple[Integers, NDArray[np.bool_], NDArr
         support = np.unique(used, axis=0, return_inverse=True)[1].ravel()
     code = support * len(levels) + level
     _, first, pattern = np.unique(code, return_index=True, return_inverse=True)
-    support, level, digits = support[first], level[first], used[first].T
+    support, level, uses = support[first], level[first], used[first].T
     same = support == np.unique(support)[:, None]
-    several = digits.sum(axis=0)[None, :] >= 2
+    several = uses.sum(axis=0)[None, :] >= 2
     steps = np.unique(level)[:, None]
-    sets = np.vstack((same, digits, several, level == steps, level <= steps))
+    sets = np.vstack((same, uses, several, level == steps, level <= steps))
     fine = np.arange(len(sets)) >= len(same) + problem.resources + 1
     sets, origin = np.unique(sets, axis=0, return_index=True)
     proper = sets.any(axis=1) & ~sets.all(axis=1)
