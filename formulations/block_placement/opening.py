@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from formulations.block_placement.instance import BlockPlacement
-from formulations.block_placement.pricing import Prices, cheapest
 from formulations.block_placement.marginal import first_decision
+from formulations.block_placement.pricing import Prices, cheapest
 from optkit.run import Run
 
 
