@@ -69,7 +69,7 @@ class Tasks(_Strict):
     scale: Any = None
 
 
-class Options(_Strict):
+class Options(_Strict, frozen=True):
     """Which reading of the paper is meant; the first alternative is the default."""
 
     return_transfer: bool = True
