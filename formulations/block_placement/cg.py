@@ -24,6 +24,8 @@ Ints = NDArray[np.int64]
 LARGEST_ROWS = 200
 #: How often a long pass over components reports, in components.
 _REPORT_EVERY = 50
+#: Components whose mean prices bound all the others.
+_SAMPLE = 10
 
 
 def applies(instance: BlockPlacement) -> str | None:
@@ -57,6 +59,9 @@ def cg(instance: BlockPlacement, run: Run) -> None:
         if solver.proved_infeasible:
             run.infeasible()
             return
+        if count + 1 == _SAMPLE < len(solvers):  # a bound for all before each gets its own
+            _share_prices(solvers, run)
+            _report(instance, run, locations, solvers)
         if (count + 1) % _REPORT_EVERY == 0:
             _report(instance, run, locations, solvers)
     _report(instance, run, locations, solvers)
@@ -75,6 +80,18 @@ def cg(instance: BlockPlacement, run: Run) -> None:
         columns=sum(solver.columns_made for solver in solvers),
         largest_component_gap_s=max(solver.gap for solver in solvers),
     )
+
+
+def _share_prices(solvers: list[ComponentSolver], run: Run) -> None:
+    """Bound the components that have no prices yet by the mean prices of those that have."""
+    known = solvers[:_SAMPLE]
+    if len({len(solver.price) for solver in known}) > 1:
+        return
+    common = np.mean([solver.price for solver in known], axis=0)
+    for other in solvers[_SAMPLE:]:
+        if run.stopped():
+            return
+        other.bound_at(common)
 
 
 def _report(

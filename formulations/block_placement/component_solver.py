@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from formulations.block_placement import kernels
 from formulations.block_placement.components import LOAD, Columns, Component
@@ -94,16 +94,19 @@ class ComponentSolver:
         """The choice problem on columns, and the order in which it has them."""
         order = np.argsort(columns.task, kind="stable")
         counts = np.bincount(columns.task[order], minlength=len(self.component.tasks))
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        return self._choice(starts, columns.take(order)), order
+
+    def _choice(self, starts: ArrayLike, columns: Columns) -> ChoiceProblem:
         slope = np.full(len(self._size), self.component.instance.options.congestion_slope)
-        problem = ChoiceProblem(
-            np.concatenate([[0], np.cumsum(counts)]),
-            columns.cost[order],
-            columns.amount[order],
+        return ChoiceProblem(
+            np.asarray(starts, dtype=np.int64),
+            columns.cost,
+            columns.amount,
             self._names,
             self._size,
             slope,
         )
-        return problem, order
 
     def _columns(self, task: Ints, path: Ints) -> Columns:
         """Columns of paths; `task` counts within the component."""
@@ -160,6 +163,21 @@ class ComponentSolver:
         """Take over prices and the bound that they give."""
         if bound > self.bound:
             self.price, self.bound = price, bound
+
+    def bound_at(self, price: Floats) -> None:
+        """Use the bound that prices of another component give, where they fit this one.
+
+        Any prices give a valid bound; those of a like component give a good one.
+        """
+        if len(price) != len(self.price) or len(price) == 0:
+            return
+        nothing = Columns(
+            np.zeros(1, dtype=np.int64), self.paths[:1], np.zeros(1), np.zeros((1, len(price)))
+        )
+        conjugates = self._choice([0, 1], nothing).dual(price)[0]
+        tasks = self.component.tasks
+        best = cheapest(self.component.instance, self.component.prices(price), tasks)
+        self.adopt(price, float(best.cost.sum() + conjugates))
 
     def polish(self, run: Run) -> None:
         """Local search over the paths of small reduced cost, without column generation."""

@@ -69,7 +69,9 @@ class Tasks(_Strict):
     scale: Any = None
 
 
-class Options(_Strict, frozen=True):
+class Options(
+    msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True, frozen=True
+):
     """Which reading of the paper is meant; the first alternative is the default."""
 
     return_transfer: bool = True
