@@ -48,10 +48,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Figure:
-    """A published figure of the prototype and what this run found."""
+    """What a method was meant to reach at full size, and what this run found."""
 
     name: str
-    prototype: str
+    target: str
     measured: str
 
 
@@ -193,21 +193,21 @@ class Report:
         self._add(line)
         return line
 
-    def figure(self, name: str, prototype: str, measured: str) -> None:
-        """Set a figure of this run beside that of the prototype, which had the full sizes."""
-        prototype = "-" if self.settings.quick else prototype
-        self.figures.append(Figure(name, prototype, measured))
+    def figure(self, name: str, target: str, measured: str) -> None:
+        """Set a figure of this run beside its target, which is meant for the full sizes."""
+        target = "-" if self.settings.quick else target
+        self.figures.append(Figure(name, target, measured))
 
     def print_figures(self) -> None:
         """Print the table of figures."""
         if not self.figures:
             return
-        widths = [max(len(getattr(f, n)) for f in self.figures) for n in ("name", "prototype")]
-        widths = [max(widths[0], len("figure")), max(widths[1], len("prototype"))]
+        widths = [max(len(getattr(f, n)) for f in self.figures) for n in ("name", "target")]
+        widths = [max(widths[0], len("figure")), max(widths[1], len("target"))]
         print()
-        for figure in [Figure("figure", "prototype", "this run"), *self.figures]:
-            name, prototype = figure.name.ljust(widths[0]), figure.prototype.ljust(widths[1])
-            print(f"{name}  {prototype}  {figure.measured}", flush=True)
+        for figure in [Figure("figure", "target", "this run"), *self.figures]:
+            name, target = figure.name.ljust(widths[0]), figure.target.ljust(widths[1])
+            print(f"{name}  {target}  {figure.measured}", flush=True)
 
     def write_json(self, path: str, head: Sequence[str]) -> None:
         """Write all lines and figures, null for what is absent."""

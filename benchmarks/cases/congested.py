@@ -13,7 +13,7 @@ import optkit
 
 _PYOMO = "Pyomo, its HiGHS"
 _SCIP = "SCIP, nonlinear"
-#: Servers, blocks and rate of a slot, and what the prototype did to 1e-6 and first.
+#: Servers, blocks and rate of a slot, and the targets to 1e-6 and for a first answer.
 _SLOTS = (
     ((4, 6, 60), "23 s", "6.0e-05 in 0.1-0.2 s"),
     ((2, 6, 60), "32 s", "1.2e-04 in 0.05 s"),

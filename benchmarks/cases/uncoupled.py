@@ -33,8 +33,8 @@ def uncoupled(report: Report) -> None:
         )  # fmt: skip
         if result is None:
             return
-        prototype = "0.93 s" if count == 66_000 else "-"
-        report.figure(f"uncoupled, {count:,} tasks", prototype, f"{seconds_of(result):.3g} s")
+        target = "0.93 s" if count == 66_000 else "-"
+        report.figure(f"uncoupled, {count:,} tasks", target, f"{seconds_of(result):.3g} s")
         if (rate, slots) == _SHAPES[1]:
             continue
         for name, function, tasks in (
