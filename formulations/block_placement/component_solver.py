@@ -188,6 +188,11 @@ class ComponentSolver:
                     pool.problem, pool.incumbent, self.price, near=20, stopped=run.stopped
                 )
                 self._keep(pool.path[choice], value)
+                if "capacity" in self._names and len(self.component.tasks) <= _POLISHED:
+                    choice, value = polish(
+                        pool.problem, choice, self.price, run.rng, stopped=run.stopped
+                    )
+                    self._keep(pool.path[choice], value)
 
     def _keep(self, paths: Ints, value: float) -> None:
         if value < self.value:
