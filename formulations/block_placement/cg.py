@@ -70,7 +70,6 @@ def cg(instance: BlockPlacement, run: Run) -> None:
     tolerance = max(run.stop.rel_gap, 1e-6) / 2
     while order and not run.stopped():
         _, index = heapq.heappop(order)
-        solvers[index].polish(run)
         solvers[index].prove(run, tolerance)
         if solvers[index].proved_infeasible:
             run.infeasible()

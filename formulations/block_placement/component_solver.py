@@ -86,6 +86,11 @@ class ComponentSolver:
         return 1.0 if limit is None or limit[place] > 0 else 0.0
 
     @property
+    def _limited(self) -> bool:
+        """Whether limits bind few enough tasks for local search to be kicked."""
+        return "capacity" in self._names and len(self.component.tasks) <= _POLISHED
+
+    @property
     def gap(self) -> float:
         """Objective less bound, in seconds."""
         return max(0.0, self.value - self.bound)
@@ -126,7 +131,6 @@ class ComponentSolver:
 
     def relax(self, price: Floats | None, run: Run) -> Floats | None:
         """Column generation, then local search over its columns; returns the final prices."""
-        tasks = self.component.tasks
         if len(self.component.row) == 0:
             return price
         columns = self._first_columns()
@@ -148,7 +152,7 @@ class ComponentSolver:
             self._keep(path[choice], value)
             if value < least:
                 best, least = choice, value
-        if best is not None and "capacity" in self._names and len(tasks) <= _POLISHED:
+        if best is not None and self._limited:
             choice, value = polish(problem, best, solution.price, run.rng, stopped=run.stopped)
             self._keep(path[choice], value)
         return solution.price
@@ -178,21 +182,6 @@ class ComponentSolver:
         tasks = self.component.tasks
         best = cheapest(self.component.instance, self.component.prices(price), tasks)
         self.adopt(price, float(best.cost.sum() + conjugates))
-
-    def polish(self, run: Run) -> None:
-        """Local search over the paths of small reduced cost, without column generation."""
-        if len(self.component.row) and np.isfinite(self.gap) and self.gap > 0:
-            pool = self._pool()
-            if pool is not None and pool.incumbent is not None:
-                choice, value = improve(
-                    pool.problem, pool.incumbent, self.price, near=20, stopped=run.stopped
-                )
-                self._keep(pool.path[choice], value)
-                if "capacity" in self._names and len(self.component.tasks) <= _POLISHED:
-                    choice, value = polish(
-                        pool.problem, choice, self.price, run.rng, stopped=run.stopped
-                    )
-                    self._keep(pool.path[choice], value)
 
     def _keep(self, paths: Ints, value: float) -> None:
         if value < self.value:
@@ -302,8 +291,17 @@ class ComponentSolver:
         pool = self._pool()
         if pool is None:
             return
+        incumbent = pool.incumbent
+        if incumbent is not None:
+            incumbent, _ = improve(
+                pool.problem, incumbent, self.price, near=20, stopped=run.stopped
+            )
+            if self._limited:
+                incumbent, _ = polish(
+                    pool.problem, incumbent, self.price, run.rng, stopped=run.stopped
+                )
         choice, value, bound = prove(
-            pool.problem, self.price, pool.incumbent, tolerance, run.stopped
+            pool.problem, self.price, incumbent, tolerance, run.stopped
         )
         if choice is None and bound == np.inf:
             self.proved_infeasible = True

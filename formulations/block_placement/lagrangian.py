@@ -143,7 +143,6 @@ def _finish(instance: BlockPlacement, run: Run, lines: _Lines) -> None:
     while order and not run.stopped():
         _, index = heapq.heappop(order)
         solver = solvers[index]
-        solver.polish(run)
         solver.prove(run, tolerance)
         locations[solver.component.tasks] = solver.paths
         run.found(instance.flat(locations))
