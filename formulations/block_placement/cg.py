@@ -8,8 +8,6 @@ proves the optimum (paper 001 has no exact method; see the mathematics page, sec
 
 from __future__ import annotations
 
-import heapq
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +15,7 @@ from formulations.block_placement.component_solver import ComponentSolver
 from formulations.block_placement.components import components
 from formulations.block_placement.instance import BlockPlacement
 from formulations.block_placement.marginal import first_decision
+from formulations.block_placement.proofs import prove_all, report
 from optkit.run import Run
 
 Ints = NDArray[np.int64]
@@ -52,7 +51,7 @@ def cg(instance: BlockPlacement, run: Run) -> None:
     if not all(solver.possible for solver in solvers):
         run.infeasible()
         return
-    _report(instance, run, locations, solvers)
+    report(instance, run, locations, solvers)
     price = None
     for count, solver in enumerate(run.steps(solvers)):
         price = solver.relax(price, run)
@@ -61,25 +60,11 @@ def cg(instance: BlockPlacement, run: Run) -> None:
             return
         if count + 1 == _SAMPLE < len(solvers):  # a bound for all before each gets its own
             _share_prices(solvers, run)
-            _report(instance, run, locations, solvers)
+            report(instance, run, locations, solvers)
         if (count + 1) % _REPORT_EVERY == 0:
-            _report(instance, run, locations, solvers)
-    _report(instance, run, locations, solvers)
-    order = [(-solver.gap, index) for index, solver in enumerate(solvers)]
-    heapq.heapify(order)
-    tolerance = max(run.stop.rel_gap, 1e-6) / 2
-    while order and not run.stopped():
-        _, index = heapq.heappop(order)
-        solvers[index].prove(run, tolerance)
-        if solvers[index].proved_infeasible:
-            run.infeasible()
-            return
-        _report(instance, run, locations, solvers)
-    run.note(
-        components=len(solvers),
-        columns=sum(solver.columns_made for solver in solvers),
-        largest_component_gap_s=max(solver.gap for solver in solvers),
-    )
+            report(instance, run, locations, solvers)
+    report(instance, run, locations, solvers)
+    prove_all(instance, run, locations, solvers)
 
 
 def _share_prices(solvers: list[ComponentSolver], run: Run) -> None:
@@ -92,14 +77,3 @@ def _share_prices(solvers: list[ComponentSolver], run: Run) -> None:
         if run.stopped():
             return
         other.bound_at(common)
-
-
-def _report(
-    instance: BlockPlacement, run: Run, locations: Ints, solvers: list[ComponentSolver]
-) -> None:
-    for solver in solvers:
-        locations[solver.component.tasks] = solver.paths
-    run.found(instance.flat(locations))
-    bound = sum(solver.bound for solver in solvers)
-    if np.isfinite(bound):
-        run.bound(float(bound))

@@ -7,8 +7,6 @@ for all devices at once. What remains is the choice among paths of small reduced
 
 from __future__ import annotations
 
-import heapq
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +15,7 @@ from formulations.block_placement.components import components
 from formulations.block_placement.instance import BlockPlacement
 from formulations.block_placement.kernels import path_usage
 from formulations.block_placement.pricing import Prices, cheapest
+from formulations.block_placement.proofs import prove_all
 from optkit.run import Run
 
 Floats = NDArray[np.float64]
@@ -137,18 +136,5 @@ def _finish(instance: BlockPlacement, run: Run, lines: _Lines) -> None:
             size = component.rows.size[component.row]
             solver.adopt(np.array([lines.price[device]]) * size, float(lines.bound[device]))
         solvers.append(solver)
-    tolerance = max(run.stop.rel_gap, 1e-6) / 2
-    order = [(-solver.gap, index) for index, solver in enumerate(solvers)]
-    heapq.heapify(order)
-    while order and not run.stopped():
-        _, index = heapq.heappop(order)
-        solver = solvers[index]
-        solver.prove(run, tolerance)
-        locations[solver.component.tasks] = solver.paths
-        run.found(instance.flat(locations))
-        run.bound(float(sum(other.bound for other in solvers)))
-    run.note(
-        components=len(solvers),
-        largest_component_gap_s=max(solver.gap for solver in solvers),
-        price_s_per_j=lines.price,
-    )
+    prove_all(instance, run, locations, solvers)
+    run.note(price_s_per_j=lines.price)
