@@ -19,7 +19,7 @@ lint: .venv/.stamp
 # depends on pyproject.toml. It is touched last: an interrupted set-up starts over.
 .venv/.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[solvers]" pytest hypothesis ruff mypy import-linter
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[learn,solvers]" pytest hypothesis ruff mypy import-linter
 	touch $@
 
 clean:

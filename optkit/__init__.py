@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from optkit.evaluation import BatchEvaluation as BatchEvaluation
     from optkit.evaluation import Evaluation as Evaluation
     from optkit.instance import Instance as Instance
-    from optkit.learning.environment import Environment as Environment
+    from optkit.environment import Environment as Environment
     from optkit.result import Result as Result
     from optkit.run import Run as Run
     from optkit.space import Game as Game
@@ -39,7 +39,7 @@ __version__ = "0.1.0"
 
 _CLASSES = {
     "BatchEvaluation": "optkit.evaluation",
-    "Environment": "optkit.learning.environment",
+    "Environment": "optkit.environment",
     "Evaluation": "optkit.evaluation",
     "Game": "optkit.space",
     "Instance": "optkit.instance",

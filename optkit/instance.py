@@ -16,10 +16,10 @@ from optkit.errors import DecisionError, InstanceError
 from optkit.evaluation import BatchEvaluation, Evaluation
 from optkit.fields import jsonable
 from optkit.files import read_document, write_document
-from optkit.space import Space
+from optkit.space import Game, Space
 
 if TYPE_CHECKING:
-    from optkit.learning.environment import Environment
+    from optkit.environment import Environment
 
 
 class Instance(ABC):
@@ -76,6 +76,11 @@ class Instance(ABC):
     def space(self) -> Space:
         """What generic methods search; the decision vectors themselves by default."""
         return Space(self.choices)
+
+    @property
+    def game(self) -> Game | None:
+        """The players behind the positions and what each wants, where its problem has them."""
+        return None
 
     def environment(self) -> Environment[Any] | None:
         """The step-by-step view of this instance, where its problem has one."""

@@ -160,6 +160,28 @@ GENERIC = (
         "simulated annealing over one position",
         reference="Kirkpatrick et al. 1983",
     ),
+    Method(
+        "best_response",
+        "optkit.search.best_response:best_response",
+        "game",
+        "players change to their best responses, one update a slot, until none wants to",
+        applies="optkit.search.best_response:applies",
+    ),
+    Method(
+        "equilibria",
+        "optkit.search.equilibria:equilibria",
+        "game",
+        "every profile of a small game: best and worst equilibrium, price of anarchy",
+        applies="optkit.search.equilibria:applies",
+    ),
+    Method(
+        "ddl",
+        "optkit.learning.ddl:decide",
+        "learned",
+        "the best of what K trained networks decide at once",
+        applies="optkit.learning.ddl:applies",
+        reference="paper 004, Algorithm 1",
+    ),
 )
 
 

@@ -44,13 +44,22 @@ class Space:
 class Game:
     """A space whose positions are owned by players, each with a payoff that it maximises.
 
+    A strategy of a player is one assignment of options to all positions that it owns, numbered
+    with the last of them counting fastest.
+
     Parameters
     ----------
     space : the joint strategy space.
-    owner : [L] the player who chooses each position.
+    owner : [L] the player who chooses each position, 0 to players - 1, everyone owning some.
     payoffs : Z [B, L] to the payoffs [B, players].
+    deviations : one profile z [L] to [players, strategies]: the payoff of each player if it
+        alone changes to each of its strategies (its present one included), minus infinity where
+        it has fewer. A fast form of what `payoffs` says; absent, `payoffs` is asked.
+    potential : Z [B, L] to [B]: what is claimed to rise with every improvement of a player.
     """
 
     space: Space
     owner: NDArray[np.int64]
     payoffs: Callable[[NDArray[np.int64]], NDArray[np.float64]]
+    deviations: Callable[[NDArray[np.int64]], NDArray[np.float64]] | None = None
+    potential: Callable[[NDArray[np.int64]], NDArray[np.float64]] | None = None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from formulations.block_placement.instance import BlockPlacement
 from formulations.block_placement.outlook import Outlook, PlacementState, Trail, look
 from formulations.block_placement.steps import Steps
-from optkit.learning.environment import Environment
+from optkit.environment import Environment
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

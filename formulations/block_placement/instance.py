@@ -15,7 +15,7 @@ from formulations.block_placement.tables import Tables, compile_tables
 from optkit.errors import DecisionError
 from optkit.evaluation import BatchEvaluation
 from optkit.instance import Instance
-from optkit.learning.environment import Environment
+from optkit.environment import Environment
 
 Floats = NDArray[np.float64]
 

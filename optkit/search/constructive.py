@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from optkit.errors import MethodUnavailable
 from optkit.instance import Instance
-from optkit.learning.environment import Environment
+from optkit.environment import Environment
 from optkit.run import Run
 from optkit.search.batches import Batch, at_least
 

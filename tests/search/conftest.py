@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from optkit.evaluation import BatchEvaluation
 from optkit.instance import Instance
-from optkit.learning.environment import Environment
+from optkit.environment import Environment
 from optkit.run import Run
 from optkit.search import batches
 from optkit.space import Space

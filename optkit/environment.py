@@ -59,3 +59,8 @@ class Environment(ABC, Generic[State]):
     @abstractmethod
     def decisions(self, state: State) -> tuple[NDArray[np.int64], Mapping[str, Any]]:
         """Decisions X [B, n] and their parts, of a state after the last step."""
+
+    def features(self) -> NDArray[np.float32] | None:
+        """[n, features]: what a policy that decides all positions at once sees of each position
+        of the decision vector; ``None`` where the problem describes none."""
+        return None

@@ -1,0 +1,1 @@
+"""Exact methods of channel_choice, one file each."""

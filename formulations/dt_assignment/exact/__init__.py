@@ -1,0 +1,1 @@
+"""Exact methods of dt_assignment, one file each."""
