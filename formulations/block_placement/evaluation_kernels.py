@@ -31,9 +31,7 @@ def add_usage(t, starts, literal, result_bits, decisions, u):  # type: ignore[no
                 moving = arc_s[i, m, a, b]
                 sent_s = 0.0  # what the transmit power is charged for
                 if a == 0 and b > 0:
-                    sent_s = moving + bits[i, m] * (
-                        up[k, b - 1] if literal else radio[k, b - 1]
-                    )
+                    sent_s = moving + bits[i, m] * (up[k, b - 1] if literal else radio[k, b - 1])
                     moving += bits[i, m] * up[k, b - 1]
                 elif a > 0 and b == 0:
                     moving += bits[i, m] * back[k, a - 1]

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from formulations.block_placement.objective import evaluate
 from formulations.block_placement.schema import canonical, parse
 from formulations.block_placement.tables import Tables, compile_tables
+from optkit.environment import Environment
 from optkit.errors import DecisionError
 from optkit.evaluation import BatchEvaluation
 from optkit.instance import Instance
-from optkit.environment import Environment
 
 Floats = NDArray[np.float64]
 

@@ -118,8 +118,6 @@ def _violations(
 def _excess(amount: Floats, limit: Floats) -> Floats:
     """Sum over the broken rows of what exceeds the limit [B]; a NaN limit is none."""
     bound = np.where(np.isnan(limit), np.inf, limit)
-    over = np.subtract(
-        amount, bound, where=amount > bound * (1 + SLACK), out=np.zeros_like(amount)
-    )
+    over = np.subtract(amount, bound, where=amount > bound * (1 + SLACK), out=np.zeros_like(amount))
     total: Floats = over.reshape(len(amount), -1).sum(axis=1)
     return total

@@ -177,9 +177,7 @@ def _check_model(model: Model, path: str, parsed: Document, servers: int) -> Non
             message = "missing, and the next block has no transfer_s"
             raise InstanceError(message, f"{where}.output_bits")
         _measured_pair(block, where, "compute_s", "compute_energy_j", (servers + 1,))
-        _measured_pair(
-            block, where, "transfer_s", "transfer_energy_j", (servers + 1, servers + 1)
-        )
+        _measured_pair(block, where, "transfer_s", "transfer_energy_j", (servers + 1, servers + 1))
 
 
 def _measured_pair(block: Block, path: str, time: str, energy: str, shape: Any) -> None:

@@ -73,9 +73,7 @@ class _Tree:
         if (left < 0).any():
             return None
         closed = closed | (~held & (self.size > left))
-        best = cheapest(
-            self.instance, Prices.of(self.instance, closed=closed[None]), self.tasks
-        )
+        best = cheapest(self.instance, Prices.of(self.instance, closed=closed[None]), self.tasks)
         cost = float(with_task_deadlines(self.instance, best, self.tasks).sum())
         if not cost < self.best:
             return None

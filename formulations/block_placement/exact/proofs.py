@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from formulations.block_placement.component_solver import ComponentSolver
+from formulations.block_placement.exact.component_solver import ComponentSolver
 from formulations.block_placement.instance import BlockPlacement
 from optkit.run import Run
 

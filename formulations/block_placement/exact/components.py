@@ -138,9 +138,7 @@ class Component:
         device_cycle[place[pick], slot[pick]] = per_unit[pick]
         pick = kind == ENERGY
         joule[place[pick]] = per_unit[pick]
-        return Prices.of(
-            instance, busy=busy, cycle=cycle, device_cycle=device_cycle, joule=joule
-        )
+        return Prices.of(instance, busy=busy, cycle=cycle, device_cycle=device_cycle, joule=joule)
 
     def columns(self, task: Ints, path: Ints) -> Columns:
         """Costs and amounts of paths [C, M] of tasks [C]."""
@@ -149,9 +147,7 @@ class Component:
         moved, energy, late = np.zeros(count), np.zeros(count), np.zeros(count)
         busy, cycles = np.zeros((count, locations)), np.zeros((count, locations))
         prices = Prices.of(instance)
-        kernels.path_usage(
-            instance.tables, prices, task, path, moved, busy, cycles, energy, late
-        )
+        kernels.path_usage(instance.tables, prices, task, path, moved, busy, cycles, energy, late)
         cost = moved + busy[:, 0] + prices.late * late
         if "load" not in instance.couplings:
             cost += busy[:, 1:].sum(axis=1)

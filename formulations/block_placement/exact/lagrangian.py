@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from formulations.block_placement.component_solver import ComponentSolver
-from formulations.block_placement.components import components
+from formulations.block_placement.exact.component_solver import ComponentSolver
+from formulations.block_placement.exact.components import components
+from formulations.block_placement.exact.proofs import prove_all
 from formulations.block_placement.instance import BlockPlacement
 from formulations.block_placement.kernels import path_usage
 from formulations.block_placement.pricing import Prices, cheapest
-from formulations.block_placement.proofs import prove_all
 from optkit.run import Run
 
 Floats = NDArray[np.float64]

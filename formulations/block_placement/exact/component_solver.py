@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from formulations.block_placement import kernels
-from formulations.block_placement.components import LOAD, Columns, Component
+from formulations.block_placement.exact.components import LOAD, Columns, Component
 from formulations.block_placement.pricing import cheapest
 from optkit.exact.choice import (
     ChoiceProblem,
@@ -300,9 +300,7 @@ class ComponentSolver:
                 incumbent, _ = polish(
                     pool.problem, incumbent, self.price, run.rng, stopped=run.stopped
                 )
-        choice, value, bound = prove(
-            pool.problem, self.price, incumbent, tolerance, run.stopped
-        )
+        choice, value, bound = prove(pool.problem, self.price, incumbent, tolerance, run.stopped)
         if choice is None and bound == np.inf:
             self.proved_infeasible = True
             return

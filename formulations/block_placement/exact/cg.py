@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from formulations.block_placement.component_solver import ComponentSolver
-from formulations.block_placement.components import components
+from formulations.block_placement.exact.component_solver import ComponentSolver
+from formulations.block_placement.exact.components import components
+from formulations.block_placement.exact.proofs import prove_all, report
 from formulations.block_placement.instance import BlockPlacement
 from formulations.block_placement.marginal import first_decision
-from formulations.block_placement.proofs import prove_all, report
 from optkit.run import Run
 
 Ints = NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""Exact methods of block_placement beside its models, one file each, and what they share."""
