@@ -24,9 +24,12 @@ def check(result: Result, objective: float | None, bound: float | None, name: st
         One has found what the other has proved impossible.
     """
     ours = result.objective if result.feasible else None
-    if None not in (ours, bound) and _beats(ours, bound, _CLAIMED):
+    sign = 1.0 if result.sense == "minimise" else -1.0
+    if None not in (ours, bound) and _beats(sign * ours, sign * bound, _CLAIMED):
         raise BoundError(f"{name} claims the bound {bound!r}, ours found {ours!r}")
-    if None not in (objective, result.bound) and _beats(objective, result.bound, _CLOSED):
+    if None not in (objective, result.bound) and _beats(
+        sign * objective, sign * result.bound, _CLOSED
+    ):
         raise BoundError(f"ours claims the bound {result.bound!r}, {name} found {objective!r}")
 
 

@@ -77,17 +77,19 @@ class Report:
 
     Attributes
     ----------
+    problem, settings : what the cases are of, and what they are to run.
     lines, figures : so far.
     failures : how many runs of ours ended by an error.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, problem: str, settings: Settings) -> None:
+        self.problem = problem
         self.settings = settings
         self.lines: list[Line] = []
         self.figures: list[Figure] = []
         self.failures = 0
         self._case = ""
-        self._warm: set[tuple[str, str]] = set()
+        self._warm: set[str] = set()
 
     def begin(self, case: str) -> None:
         """Start the lines of a case."""
@@ -95,11 +97,11 @@ class Report:
 
     def warm_up(self, family: str, method: str, **parameters: Any) -> None:
         """Run a method on a small instance, so that compiled code is there."""
-        if (family, method) in self._warm:
+        key = f"{family} {method} {sorted(parameters.items())}"
+        if key in self._warm:
             return
-        self._warm.add((family, method))
-        size: dict[str, Any] = {"slots": 2, "rate": 4, **parameters}
-        instance = optkit.generate("block_placement", family, 0, **size)
+        self._warm.add(key)
+        instance = optkit.generate(self.problem, family, 0, **parameters)
         with contextlib.suppress(Exception):  # the run itself will tell
             self._solve(instance, method, optkit.Stop(time_s=5.0), 1)
 
@@ -176,7 +178,8 @@ class Report:
         bound = answer["bound"] if known(answer["bound"]) else None
         gap = None
         if objective is not None and bound is not None:
-            gap = relative_gap(objective, min(bound, objective))
+            best = min if instance.sense == "minimise" else max
+            gap = relative_gap(objective, best(bound, objective))
         seconds = answer["build_s"] + answer["solve_s"]
         ratio = None
         if result is not None and scale is not None:

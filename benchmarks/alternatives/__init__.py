@@ -1,1 +1,1 @@
-"""What a user would write for block_placement without optkit: the other side of each ratio."""
+"""What a user would write without optkit: the other side of each ratio, by problem."""

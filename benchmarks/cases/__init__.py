@@ -1,22 +1,8 @@
-"""The cases of the scaling benchmark, by the names that ``--case`` takes."""
+"""The cases of the scaling benchmark, a package for each problem that ``--problem`` takes.
+
+Each has ``CASES``: functions of a `Report` by the names that ``--case`` takes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-from scaling_report import Report
-
-from cases.congested import load_large, ps_horizon, ps_slot
-from cases.limited import cycles, energy, energy_load, storage
-from cases.uncoupled import uncoupled
-
-CASES: Mapping[str, Callable[[Report], None]] = {
-    "uncoupled": uncoupled,
-    "ps-slot": ps_slot,
-    "ps-horizon": ps_horizon,
-    "storage": storage,
-    "energy": energy,
-    "cycles": cycles,
-    "load-large": load_large,
-    "energy-load": energy_load,
-}
+PROBLEMS = ("block_placement", "channel_choice", "dt_assignment")

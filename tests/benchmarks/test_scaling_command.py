@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alternatives.block_placement.costs import plain, task_costs
 from alternatives.child import in_child
-from alternatives.costs import plain, task_costs
-from cases import CASES
-from cases.uncoupled import first_tasks
+from cases.block_placement import CASES
+from cases.block_placement.uncoupled import first_tasks
 from scaling import main
 from scaling_numbers import check, gap_at, reached_s
 

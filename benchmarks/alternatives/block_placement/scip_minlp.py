@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from alternatives.costs import TaskCosts, plain, task_costs
+from alternatives.block_placement.costs import TaskCosts, plain, task_costs
 
 #: The delay of a server at full load is infinite; SCIP is kept away from it.
 _FULL = 1 - 1e-6

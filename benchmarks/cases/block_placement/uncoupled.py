@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from alternatives.shortest import networkx_paths, plain_dp
+from alternatives.block_placement.shortest import networkx_paths, plain_dp
 from scaling_numbers import check, seconds_of
 from scaling_report import Report
 
@@ -20,7 +20,7 @@ _QUICK_SHAPES = ((50, 200),)
 def uncoupled(report: Report) -> None:
     """``dp`` on 66,000 and 1,000,000 tasks; networkx and plain Python on some of them."""
     quick = report.settings.quick
-    report.warm_up("paper", "dp")
+    report.warm_up("paper", "dp", slots=2, rate=4)
     for rate, slots in _QUICK_SHAPES if quick else _SHAPES:
         instance = optkit.generate(
             "block_placement", "paper", 0, servers=9, blocks=18, rate=rate, slots=slots

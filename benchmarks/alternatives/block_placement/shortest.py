@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from alternatives.costs import TaskCosts, plain, task_costs
+from alternatives.block_placement.costs import TaskCosts, plain, task_costs
 
 
 def networkx_paths(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alternatives.pyomo_highs import pyomo_highs
+from alternatives.block_placement.pyomo_highs import pyomo_highs
 from scaling_numbers import gap_at, gap_text, in_time, seconds_of
 from scaling_report import Line, Report
 
@@ -15,8 +15,8 @@ _PYOMO = "Pyomo, its HiGHS"
 def storage(report: Report) -> None:
     """``storage`` on 2,400 and 36,000 tasks, and beside ``mip`` and Pyomo on 120."""
     quick = report.settings.quick
-    report.warm_up("paper-storage", "storage")
-    report.warm_up("paper-storage", "mip")
+    report.warm_up("paper-storage", "storage", slots=2, rate=4)
+    report.warm_up("paper-storage", "mip", slots=2, rate=4)
     rate = 5 if quick else 60
     shapes = ((4, 12, 8, "-"),) if quick else (
         (4, 12, 40, "gap 0 in 50 s"), (4, 18, 600, "-")
@@ -46,7 +46,7 @@ def storage(report: Report) -> None:
 def energy(report: Report) -> None:
     """``lagrangian`` on 3,600 and 36,000 tasks, and beside Pyomo on 120."""
     quick = report.settings.quick
-    report.warm_up("energy", "lagrangian")
+    report.warm_up("energy", "lagrangian", slots=2, rate=4)
     rate = 5 if quick else 60
     shapes = ((10, "-"),) if quick else ((60, "gap 0 in 9.7 s"), (600, "gap 3.0e-05 in 12 s"))
     for slots, published in shapes:
@@ -81,7 +81,7 @@ def energy_load(report: Report) -> None:
     """``cg`` on budgets and processor sharing at the same time."""
     quick = report.settings.quick
     size = {"slots": 2, "rate": 60} if quick else {"slots": 60, "rate": 60}
-    report.warm_up("paper-energy", "cg")
+    report.warm_up("paper-energy", "cg", slots=2, rate=4)
     instance = optkit.generate("block_placement", "paper-energy", 0, **size)
     label = f"N=2 K={size['slots'] * size['rate']:,}"
     result = report.ours(label, instance, "cg")

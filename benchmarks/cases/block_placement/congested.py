@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 
-from alternatives.pyomo_highs import pyomo_highs
-from alternatives.scip_minlp import scip_minlp
+from alternatives.block_placement.pyomo_highs import pyomo_highs
+from alternatives.block_placement.scip_minlp import scip_minlp
 from scaling_numbers import gap_text, in_time, reached_s, seconds_of
 from scaling_report import Line, Report
 
@@ -24,7 +24,7 @@ _SLOTS = (
 def ps_slot(report: Report) -> None:
     """``cg`` to 1e-6 on one slot, beside the Pyomo model and SCIP on the nonlinear one."""
     settings = report.settings
-    report.warm_up("paper-ps", "cg")
+    report.warm_up("paper-ps", "cg", slots=2, rate=4)
     shapes = _SLOTS[:1] if settings.quick else _SLOTS
     for (servers, blocks, rate), proof, early in shapes:
         rate = 8 if settings.quick else rate
@@ -88,7 +88,7 @@ def _ratio_figure(report: Report, label: str, name: str, lines: list[Line]) -> N
 def ps_horizon(report: Report) -> None:
     """``cg`` on all 600 slots of ``paper-ps``, on one and on two threads."""
     quick = report.settings.quick
-    report.warm_up("paper-ps", "cg")
+    report.warm_up("paper-ps", "cg", slots=2, rate=4)
     size = {"slots": 3, "rate": 10} if quick else {"slots": 600, "rate": 60}
     instance = optkit.generate("block_placement", "paper-ps", 0, **size)
     count = size["slots"] * size["rate"]
@@ -104,7 +104,7 @@ def ps_horizon(report: Report) -> None:
 def load_large(report: Report) -> None:
     """``cg`` on one slot of 1,000 tasks and 16 servers."""
     quick = report.settings.quick
-    report.warm_up("large", "cg", slots=1)
+    report.warm_up("large", "cg", slots=1, rate=4)
     rate = 30 if quick else 1000
     instance = optkit.generate("block_placement", "large", 0, rate=rate)
     result = report.ours(f"N=16 K={rate:,}", instance, "cg")

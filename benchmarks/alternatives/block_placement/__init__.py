@@ -1,0 +1,1 @@
+"""For block_placement: networkx, plain Python, Pyomo and its HiGHS, SCIP."""
