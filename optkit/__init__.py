@@ -1,7 +1,7 @@
 """optkit: how far is this placement from the best one, and can you prove it?
 
-The verbs are `load`, `generate`, `solve`, `check`, `problems` and `methods`; the classes are
-loaded when they are first named, so that importing optkit imports nothing heavy.
+The verbs are `load`, `generate`, `solve`, `check`, `train`, `problems` and `methods`; the classes
+are loaded when they are first named, so that importing optkit imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from optkit.registry import methods as methods
 from optkit.registry import problems as problems
 from optkit.solve import solve as solve
 from optkit.stop import Stop as Stop
+from optkit.train import train as train
 
 if TYPE_CHECKING:
     from optkit.evaluation import BatchEvaluation as BatchEvaluation

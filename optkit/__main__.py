@@ -13,6 +13,7 @@ from optkit.errors import UsageError, suggestion
 COMMANDS = {
     "solve": "solve instance files",
     "generate": "draw an instance of a family",
+    "train": "train a learned method on a family",
     "check": "evaluate a result anew and compare its claims",
 }
 

@@ -156,6 +156,8 @@ def _too_large(value: Any, path: str) -> tuple[str, int]:
 
 
 def _wanted(low: float, exclusive: bool, high: float, integer: bool, null: float | None) -> str:
+    if low <= -LARGEST and not integer:
+        return "a finite number" + (" or null" if null is not None else "")
     if integer and high < _LARGEST_INTEGER:
         text = f"an integer from {low:g} to {int(high)}"
         return text + (" or null" if null is not None else "")
@@ -205,6 +207,27 @@ def _check_nested(
         for index, item in enumerate(value):
             if type(item) not in allowed and not (index == unread and item is None):
                 raise InstanceError(f"found {show(item)}, expected {wanted}", f"{path}[{index}]")
+
+
+def plain(structure: msgspec.Struct) -> dict[str, Any]:
+    """A checked structure as nested mappings, with its arrays, without defaults and without
+    parts that would be empty."""
+
+    def inner(value: Any) -> Any:
+        if isinstance(value, msgspec.Struct):
+            return plain(value)
+        return [inner(item) for item in value] if isinstance(value, list) else value
+
+    items = {}
+    for item in msgspec.structs.fields(structure):
+        content = getattr(structure, item.name)
+        if isinstance(content, (np.ndarray, msgspec.Struct, list)):
+            content = inner(content)
+        elif content is None or content == item.default:
+            continue
+        if not isinstance(content, dict) or content:
+            items[item.name] = content
+    return items
 
 
 def jsonable(value: Any) -> Any:

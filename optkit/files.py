@@ -26,19 +26,29 @@ def read_document(path: str | os.PathLike[str]) -> dict[str, Any]:
         One line naming the file: missing, a directory, not UTF-8, not JSON (with line and column),
         duplicate keys, NaN or infinity, nested too deeply, or not an object.
     """
+    return parse_document(read_text(path, "a JSON file"), os.fspath(path))
+
+
+def read_text(path: str | os.PathLike[str], expected: str = "a text file") -> str:
+    """The text of a file.
+
+    Raises
+    ------
+    InstanceError
+        One line naming the file: missing, a directory, not UTF-8, or it cannot be read.
+    """
     source = os.fspath(path)
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        return Path(path).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise InstanceError("no such file", source=source) from None
     except IsADirectoryError:
-        raise InstanceError("is a directory, expected a JSON file", source=source) from None
+        raise InstanceError(f"is a directory, expected {expected}", source=source) from None
     except UnicodeDecodeError as error:
         raise InstanceError(f"not UTF-8 text (byte {error.start})", source=source) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InstanceError(f"cannot be read: {reason}", source=source) from None
-    return parse_document(text, source)
 
 
 def parse_document(text: str, source: str = "") -> dict[str, Any]:
@@ -130,7 +140,18 @@ def _nested(value: Any) -> bool:
 
 
 def write_document(path: str | os.PathLike[str], document: Mapping[str, Any]) -> None:
-    """Write a JSON object so that a reader sees the old file or the whole new one, never half.
+    """Write a JSON object as `write_bytes` does.
+
+    Raises
+    ------
+    OSError
+        The folder is missing or cannot be written.
+    """
+    write_bytes(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file so that a reader sees the old one or the whole new one, never half.
 
     The bytes go to a temporary file in the same folder, reach the disk, and are renamed over the
     target, with the mode that the umask gives. Temporaries of runs killed an hour ago are swept.
@@ -142,12 +163,11 @@ def write_document(path: str | os.PathLike[str], document: Mapping[str, Any]) ->
     """
     target = Path(path)
     folder = target.parent
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
     _sweep(folder)
     handle, temporary = tempfile.mkstemp(prefix=target.name, suffix=_TEMPORARY, dir=folder)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o666 & ~_umask())

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
@@ -42,6 +42,8 @@ class Method:
     extra : the extra of optkit that installs them, if the core does not.
     applies : dotted name (or function) of ``instance -> None or why not``.
     reference : paper and section it comes from.
+    train : dotted name of ``(training, *, preset, **options) -> Policy or None``, for a method
+        that is trained before it is used (``optkit.learning.training``).
     """
 
     name: str
@@ -53,6 +55,7 @@ class Method:
     extra: str | None = None
     applies: str | Callable[..., str | None] | None = None
     reference: str = ""
+    train: str | None = None
 
     @property
     def why_not(self) -> str | None:
@@ -108,6 +111,9 @@ class Problem:
     families : name of each instance family and what it is.
     methods : in the order in which ``auto`` tries the exact ones.
     summary, reference : one line each.
+    policies : by learned method, ``package:path`` of the trained policy that is shipped.
+    converters : by name of a foreign format, dotted name of ``(text, name, **parameters) ->
+        document``.
     """
 
     name: str
@@ -117,6 +123,8 @@ class Problem:
     methods: tuple[Method, ...]
     summary: str = ""
     reference: str = ""
+    policies: Mapping[str, str] = field(default_factory=dict)
+    converters: Mapping[str, str] = field(default_factory=dict)
 
     def instance_class(self) -> type[Instance]:
         """The class of its instances."""
@@ -181,6 +189,7 @@ GENERIC = (
         "the best of what K trained networks decide at once",
         applies="optkit.learning.ddl:applies",
         reference="paper 004, Algorithm 1",
+        train="optkit.learning.ddl_training:train",
     ),
 )
 

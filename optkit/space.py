@@ -27,11 +27,14 @@ class Space:
     choices : [L] number of options of each position of z.
     decode : Z [B, L] to decisions X [B, n] and a mapping of their parts, each with axis B.
     exact : whether some optimum is the image of a z; without it enumeration proves nothing.
+    encode : decision x [n] to the z [L] that stands for it best, for warm starts; not needed
+        where positions are decisions.
     """
 
     choices: NDArray[np.int64]
     decode: Callable[[NDArray[np.int64]], Decoded] = identity
     exact: bool = True
+    encode: Callable[[NDArray[np.int64]], NDArray[np.int64]] | None = None
 
     @property
     def size(self) -> float:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from optkit.errors import InstanceError
-from optkit.fields import NonNegative, Positive, array, convert, show
+from optkit.fields import NonNegative, Positive, array, convert, plain, show
 
 LARGEST_SLOT = 999_999
 
@@ -258,22 +258,7 @@ def _deadlines(parsed: Document) -> Any:
 
 def canonical(document: Document) -> dict[str, Any]:
     """The checked document as nested mappings, with arrays, and without defaults."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, msgspec.Struct):
-            items = {}
-            for item in msgspec.structs.fields(value):
-                content = getattr(value, item.name)
-                if isinstance(content, (np.ndarray, msgspec.Struct, list)):
-                    content = plain(content)
-                elif content is None or content == item.default:
-                    continue
-                if not isinstance(content, dict) or content:
-                    items[item.name] = content
-            return items
-        return [plain(v) for v in value] if isinstance(value, list) else value
-
-    result: dict[str, Any] = plain(document)
+    result = plain(document)
     deadlines = document.tasks.deadline_s
     if deadlines is not None and np.isnan(deadlines).any():  # padded: models differ in length
         result["tasks"]["deadline_s"] = [row[~np.isnan(row)].tolist() for row in deadlines]

@@ -1,4 +1,4 @@
-"""Wireless channels for CNN services under interference, and edge load balance (paper 000, MP-DOB)."""
+"""Wireless channels for CNN services under interference, and load balance (paper 000, MP-DOB)."""
 
 from optkit.registry import Method, Problem
 
@@ -168,6 +168,7 @@ PROBLEM = Problem(
             f"{_HERE}.mtto:mtto",
             "game",
             "whole models offloaded by best responses, then optimal shares of the cloud",
+            applies=f"{_HERE}.whole_model:applies",
             reference=f"{_PAPER}, baseline MTTO",
         ),
         Method(

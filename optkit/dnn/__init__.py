@@ -3,13 +3,14 @@
 from optkit.dnn.catalogue import network, networks
 from optkit.dnn.grouping import Block, blocks
 from optkit.dnn.layers import Layer, Network
-from optkit.dnn.units import Conv, Dense, Pool, Residual, Shape, Unit
+from optkit.dnn.units import Conv, Dense, Local, Pool, Residual, Shape, Unit
 
 __all__ = [
     "Block",
     "Conv",
     "Dense",
     "Layer",
+    "Local",
     "Network",
     "Pool",
     "Residual",

@@ -1,6 +1,6 @@
 """The networks by name."""
 
-from optkit.dnn import architectures
+from optkit.dnn import architectures, detection
 from optkit.dnn.layers import Network
 
 _BUILDERS = {
@@ -10,11 +10,14 @@ _BUILDERS = {
     "resnet32": architectures.resnet32,
     "vgg16": architectures.vgg16,
     "vgg16_224": architectures.vgg16_224,
+    "yolov1": detection.yolov1,
+    "yolov1_local": detection.yolov1_local,
+    "tiny_yolo": detection.tiny_yolo,
 }
 
 
 def networks() -> list[str]:
-    """Names that `network` knows; a suffix `_224` is the input side, else it is 32."""
+    """Names that `network` knows; inputs have a side of 32, 224 as a suffix says, or 448 (YOLO)."""
     return list(_BUILDERS)
 
 
@@ -26,7 +29,7 @@ def network(name: str, *, classes: int = 10) -> Network:
     name
         One of `networks()`.
     classes
-        Number of outputs of the classifier.
+        Number of outputs of the classifier; of classes told apart by a detector (YOLO).
 
     Returns
     -------

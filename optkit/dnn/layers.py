@@ -17,7 +17,7 @@ class Layer:
     Attributes
     ----------
     name, kind
-        Name of the unit, and "conv", "pool", "fc" or "residual".
+        Name of the unit, and "conv", "local", "pool", "fc" or "residual".
     inputs
         Names of the layers it reads; "input" is the raw input. These are the edges of the network.
     shape

@@ -105,6 +105,37 @@ class Conv(Unit):
 
 
 @dataclass(frozen=True)
+class Local(Unit):
+    """Locally connected layer and activation: a convolution with own weights at every output.
+
+    Parameters
+    ----------
+    channels
+        Output channels Co.
+    kernel, stride
+        Side k of the square window and its step.
+    padding
+        Zeros added at each border; k // 2 (the same size at stride 1) if left out.
+    bias
+        Whether each output value has one.
+    """
+
+    kind = "local"
+    channels: int
+    kernel: int = 3
+    stride: int = 1
+    padding: int | None = None
+    bias: bool = True
+
+    def cost(self, source: Shape) -> Cost:
+        """See `Unit.cost`."""
+        padding = self.kernel // 2 if self.padding is None else self.padding
+        shape = _slide(self, source, self.channels, self.kernel, self.stride, padding)
+        weights = shape.values * source.channels * self.kernel**2
+        return Cost(shape, weights, shape.values, weights + shape.values * self.bias)
+
+
+@dataclass(frozen=True)
 class Pool(Unit):
     """Maximum or average over windows: as many operations per output as the window has elements.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +25,16 @@ def generate(problem: str, family: str, seed: int = 0, **generator_parameters: A
     InstanceError
         The parameters describe an instance that is not valid.
     """
+    from optkit.errors import UsageError
+
+    draw = drawing(problem, family, **generator_parameters)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"the seed is {seed!r}, expected an integer >= 0")
+    return draw(seed)
+
+
+def drawing(problem: str, family: str, **generator_parameters: Any) -> Callable[[int], Instance]:
+    """What draws the instance of a seed, for those who draw many; errors as in `generate`."""
     from optkit.errors import UsageError, suggestion
     from optkit.parameters import check_parameters
     from optkit.registry import problem as find
@@ -36,8 +47,6 @@ def generate(problem: str, family: str, seed: int = 0, **generator_parameters: A
             f"unknown family {family[:60]!r} of {problem}{suggestion(family, known)}; "
             f"known: {', '.join(known)}"
         )
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise UsageError(f"the seed is {seed!r}, expected an integer >= 0")
     function = resolve(description.generate)
     checked = check_parameters(
         function,
@@ -46,4 +55,5 @@ def generate(problem: str, family: str, seed: int = 0, **generator_parameters: A
         owner=f"the generator of {problem}",
         noun="parameter",
     )
-    return description.instance_class()(function(family, seed, **checked))
+    made = description.instance_class()
+    return lambda seed: made(function(family, seed, **checked))

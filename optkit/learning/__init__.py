@@ -1,1 +1,1 @@
-"""The step-by-step view of a problem that constructive and learned methods build on."""
+"""Learned methods: policies on disk, their forward pass in NumPy, and how they are trained."""

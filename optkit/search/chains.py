@@ -17,10 +17,13 @@ _ENDLESS = 1e12  # stands for an infinite violation, whose differences would be 
 
 
 def warm_position(space: Space, run: Run) -> NDArray[np.int64] | None:
-    """A copy of the warm start as a vector of the space, where it is one."""
-    if run.warm_start is None or space.decode is not identity:
+    """The warm start as a new vector of the space, where it is one or can be made one."""
+    if run.warm_start is None:
         return None
-    return np.array(run.warm_start[0], dtype=np.int64)
+    x = np.array(run.warm_start[0], dtype=np.int64)
+    if space.decode is identity:
+        return x
+    return None if space.encode is None else space.encode(x)
 
 
 class Chains:

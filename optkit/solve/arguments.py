@@ -110,6 +110,7 @@ def _parser(prog: str) -> Parser:
     run("--threads", type=_positive, default=1, metavar="N", help="default 1")
     run("--warm-start", metavar="R.json", help="begin with the decision of a result file")
     run("--solver", metavar="NAME", help="the solver of methods that let you choose, such as highs")
+    run("--policy", metavar="P.npz", help="what learned methods decide by; from optkit train")
     run("--export", metavar="M.mps", help="write the model of methods that have one")
     output = parser.add_argument_group("output").add_argument
     output("--out", metavar="R.json", help="result file, rewritten while running")

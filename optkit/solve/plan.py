@@ -87,6 +87,8 @@ def _options_of(method: Method, asked: str, options: argparse.Namespace) -> dict
     for name in ("solver", "export"):
         if (value := getattr(options, name)) is not None:
             chosen[name] = value
+    if options.policy is not None and (method.kind == "learned" or len(options.methods) == 1):
+        chosen["policy"] = options.policy
     return chosen
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optkit.errors import one_line
 from optkit.result import relative_gap
@@ -23,13 +23,20 @@ Callback = Callable[["Progress"], None]
 @contextlib.contextmanager
 def progress(label: str, unit: str, quiet: bool) -> Iterator[Callback | None]:
     """A callback for ``solve`` that shows how the run goes; ``None`` where nothing is wanted."""
+    with shown(lambda now: describe(now, label, unit), quiet) as callback:
+        yield callback
+
+
+@contextlib.contextmanager
+def shown(line: Callable[[Any], str], quiet: bool) -> Iterator[Callable[[Any], None] | None]:
+    """A callback that shows the line of what it is given, which has a ``time_s``."""
     if quiet:
         yield None
     elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        with _status_line(label, unit) as callback:
+        with _status_line(line) as callback:
             yield callback
     else:
-        yield _Throttled(_LINE_EVERY_S, lambda now: _print(describe(now, label, unit)))
+        yield _Throttled(_LINE_EVERY_S, lambda now: _print(line(now)))
 
 
 def describe(now: Progress, label: str, unit: str) -> str:
@@ -51,11 +58,11 @@ def describe(now: Progress, label: str, unit: str) -> str:
 class _Throttled:
     """Passes on at most one progress in so many seconds, none before that."""
 
-    def __init__(self, every_s: float, show: Callback) -> None:
+    def __init__(self, every_s: float, show: Callable[[Any], None]) -> None:
         self._every_s = self._due_s = every_s
         self._show = show
 
-    def __call__(self, now: Progress) -> None:
+    def __call__(self, now: Any) -> None:
         if now.time_s >= self._due_s:
             self._due_s = now.time_s + self._every_s
             with contextlib.suppress(OSError, ValueError):  # nobody reads stderr any more
@@ -67,7 +74,7 @@ def _print(line: str) -> None:
 
 
 @contextlib.contextmanager
-def _status_line(label: str, unit: str) -> Iterator[Callback]:
+def _status_line(line: Callable[[Any], str]) -> Iterator[Callable[[Any], None]]:
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
@@ -81,8 +88,8 @@ def _status_line(label: str, unit: str) -> Iterator[Callback]:
         redirect_stderr=False,
     ) as live:
 
-        def show(now: Progress) -> None:
-            text = Text(describe(now, label, unit), no_wrap=True, overflow="ellipsis")
+        def show(now: Any) -> None:
+            text = Text(line(now), no_wrap=True, overflow="ellipsis")
             live.update(text, refresh=True)
 
         yield _Throttled(_STATUS_EVERY_S, show)

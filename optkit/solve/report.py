@@ -15,6 +15,8 @@ from optkit.result import Result, relative_gap
 from optkit.solve.plan import Task
 
 _LONGEST = 100
+#: What every result of a game says of its end point.
+_GAME = {"equilibrium", "largest_gain"}
 
 
 def block(task: Task, result: Result) -> str:
@@ -30,7 +32,11 @@ def block(task: Task, result: Result) -> str:
     if evaluation is not None:
         rows += _group("violations", evaluation.broken)
         rows += _group("terms", evaluation.terms)
-    rows += _group("details", result.details)
+    details = dict(result.details)
+    if set(details) >= _GAME:
+        rows.insert(5, ("game", _end_point(details)))
+        details = {name: fact for name, fact in details.items() if name not in _GAME}
+    rows += _group("details", details)
     build = "" if result.build_s is None else f"build {result.build_s:.3f} s, "
     rows.append(("time", f"{build}solve {result.solve_s or 0.0:.3f} s"))
     name = f": {result.instance}" if result.instance else ""
@@ -62,7 +68,7 @@ def table(runs: Sequence[tuple[Task, Result]]) -> None:
         cells = (
             task.file,
             _method(task, result),
-            f"{result.status.value} ({result.reason.value})",
+            _status(result),
             _objective(result),
             _number(bound),
             _percent(gap),
@@ -77,6 +83,20 @@ def table(runs: Sequence[tuple[Task, Result]]) -> None:
 
 def _method(task: Task, result: Result) -> str:
     return result.method if task.asked == result.method else f"{result.method} ({task.asked})"
+
+
+def _status(result: Result) -> str:
+    """Status of one row of the table, with what a game ended in."""
+    text = f"{result.status.value} ({result.reason.value})"
+    return f"{text}, {_end_point(result.details)}" if set(result.details) >= _GAME else text
+
+
+def _end_point(details: Mapping[str, Any]) -> str:
+    """Whether a game ended in a Nash equilibrium, and what a player could still gain alone."""
+    kind = {True: "equilibrium", False: "no equilibrium"}.get(
+        details["equilibrium"], "equilibrium not known"
+    )
+    return f"{kind} (largest gain {summary(details['largest_gain'])})"
 
 
 def _objective(result: Result) -> str:

@@ -69,10 +69,34 @@ def test_table_at_32(name: str) -> None:
         ("nin", "cccp6", (8, 8, 10)),
         ("resnet32", "block2_1", (16, 16, 32)),
         ("resnet32", "block3_5", (8, 8, 64)),
+        ("yolov1", "conv1", (224, 224, 64)),
+        ("yolov1", "pool4", (14, 14, 1024)),
+        ("yolov1", "conv6_2", (7, 7, 1024)),
+        ("yolov1_local", "local1", (7, 7, 256)),
+        ("tiny_yolo", "conv8", (7, 7, 256)),
     ],
 )
 def test_published_shapes(name: str, layer: str, shape: tuple[int, int, int]) -> None:
     assert {row.name: row.shape for row in network(name).layers}[layer] == shape
+
+
+DETECTION = {  # units, MMACs, M parameters: Redmon 2015 on 448 x 448 images, 20 classes
+    "yolov1": (30, 20285.15, 271.68),
+    "yolov1_local": (30, 20210.73, 197.26),
+    "tiny_yolo": (15, 1608.02, 27.09),
+}
+#: A detector says boxes (five values each) and classes of each of 7 x 7 cells.
+OUTPUTS_OF_7_CLASSES = {"yolov1": 49 * 17, "yolov1_local": 49 * 22, "tiny_yolo": 49 * 17}
+
+
+@pytest.mark.parametrize("name", DETECTION)
+def test_detection_networks(name: str) -> None:
+    units, mega_macs, mega_params = DETECTION[name]
+    net = network(name, classes=20)
+    assert len(net.layers) == units
+    assert total(net, "macs") / 1e6 == pytest.approx(mega_macs, abs=5e-3)
+    assert total(net, "params") / 1e6 == pytest.approx(mega_params, abs=5e-3)
+    assert net.input_bits(bits_per_value=32) == 8 * 2_408_448
 
 
 @pytest.mark.parametrize("name", networks())
@@ -80,7 +104,7 @@ def test_every_network_is_a_chain_that_ends_in_its_classes(name: str) -> None:
     net = network(name, classes=7)
     assert net.name == name
     assert net.is_chain
-    assert net.layers[-1].shape == (1, 1, 7)
+    assert net.layers[-1].shape == (1, 1, OUTPUTS_OF_7_CLASSES.get(name, 7))
     assert net.reference
 
 

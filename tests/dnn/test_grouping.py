@@ -85,7 +85,7 @@ def test_groupings_are_nested_and_add_up(name: str, cycles_per_mac: float) -> No
         assert sum(block.param_bytes for block in groups) == 4 * sum(
             layer.params for layer in net.layers
         )
-        assert groups[-1].output_bits == 320
+        assert groups[-1].output_bits == net.layers[-1].output_bits
         coarser = finer
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from optkit.dnn import Conv, Dense, Network, Pool, Residual, Shape, Unit
+from optkit.dnn import Conv, Dense, Local, Network, Pool, Residual, Shape, Unit
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,8 @@ from optkit.dnn import Conv, Dense, Network, Pool, Residual, Shape, Unit
         (Conv("c", 4, bias=False), (6, 8, 4), 48 * 4 * 27, 192, 4 * 27),
         (Conv("c", 4, kernel=5, stride=2), (3, 4, 4), 12 * 4 * 75, 48, 4 * 76),
         (Conv("c", 4, padding=0), (4, 6, 4), 24 * 4 * 27, 96, 4 * 28),
+        (Local("l", 4), (6, 8, 4), 48 * 4 * 27, 192, 48 * 4 * 28),
+        (Local("l", 4, stride=2, bias=False), (3, 4, 4), 12 * 4 * 27, 48, 12 * 4 * 27),
         (Pool("p", 2), (3, 4, 3), 0, 36 * 4, 0),
         (Pool("p", 3, stride=1, padding=1), (6, 8, 3), 0, 144 * 9, 0),
         (Pool("p"), (1, 1, 3), 0, 144, 0),

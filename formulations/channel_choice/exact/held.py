@@ -1,0 +1,72 @@
+"""How methods that choose channels alone report: the full decision, and bounds where they hold."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from formulations.channel_choice.instance import ChannelChoice
+from formulations.channel_choice.offloading import Offloading
+from optkit.evaluation import Evaluation
+from optkit.run import Run
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Held:
+    """The channel choice of an instance, with where heads run held at the warm start's choice.
+
+    Parameters
+    ----------
+    instance, run : what is solved and where decisions go.
+
+    Attributes
+    ----------
+    offloading : the problem that is left.
+    start : [N] channels of the warm start, or ``None``.
+    """
+
+    def __init__(self, instance: ChannelChoice, run: Run) -> None:
+        self._run = run
+        self._origin = instance.origin
+        self._omega: Ints | None = None
+        self.start: Ints | None = None
+        if run.warm_start is not None:
+            self.start = run.warm_start[0][: instance.services]
+        if instance.balanced:
+            self._omega = np.zeros(instance.services, dtype=np.int64)
+            if run.warm_start is not None:
+                self._omega = run.warm_start[0][instance.services :]
+            run.note(held="where heads run")
+        self.offloading: Offloading = instance.offloading(self._omega)
+
+    def found(self, channels: ArrayLike) -> Evaluation:
+        """Report channels [N]."""
+        return self._run.found(self.decision(channels))
+
+    def decision(self, channels: ArrayLike) -> Ints:
+        """The decision vector [n] of channels [N] with heads where they are held."""
+        x = np.asarray(channels, dtype=np.int64)
+        return x if self._omega is None else np.concatenate([x, self._omega])
+
+    def bound(self, gain: float) -> None:
+        """Report that no decision gains more than `gain` over all at home."""
+        if self._omega is None and gain < np.inf:
+            self._run.bound(self._origin + gain)
+
+    def infeasible(self) -> None:
+        """Report that no decision meets the deadlines."""
+        if self._omega is None:
+            self._run.infeasible()
+
+
+def channels_of(coalitions: list[Ints], services: int) -> Ints:
+    """The channels [N] of disjoint coalitions, the one of the first service first.
+
+    Numbering does not matter to the objective; in this order equal partitions are equal vectors.
+    """
+    channels = np.zeros(services, dtype=np.int64)
+    for number, members in enumerate(sorted(coalitions, key=min), start=1):
+        channels[members] = number
+    return channels

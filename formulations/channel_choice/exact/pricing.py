@@ -1,0 +1,182 @@
+"""Pricing of coalitions: the best at given prices, or all that could still matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from formulations.channel_choice.exact.pricing_kernels import search_levels
+from formulations.channel_choice.offloading import Offloading
+from formulations.channel_choice.overhead_kernels import gains, thresholds
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+#: Neighbouring levels of received power differ by this factor.
+_RATIO = 1.03
+#: Loads this close (relative) are one.
+_SAME = 1e-9
+#: Units of load into which the packing table divides a level's power.
+_UNITS = 256
+#: A reduced gain below this is rounding.
+NEGLIGIBLE = 1e-9
+#: Where the best coalition is sought, levels without one of this part of the best may be skipped.
+_PART = 0.3
+_FOUND_A_ROUND = 2000
+#: Partial coalitions of a level after which it is halved.
+_PATIENCE = 300
+
+
+class Cuts(NamedTuple):
+    """Rows ``sum_S floor(sum_{i in S} weight_i / unit) z_S <= side`` as the kernels read them.
+
+    Attributes
+    ----------
+    start, cut, weight : the cuts of service i and its weights in them at start[i] : start[i + 1].
+    unit : [C] divisors.
+    price : [C] shadow prices, at least 0.
+    """
+
+    start: Ints
+    cut: Ints
+    weight: Ints
+    unit: Ints
+    price: Floats
+
+    @classmethod
+    def none(cls, services: int) -> Cuts:
+        """No rows."""
+        empty = np.zeros(0, dtype=np.int64)
+        return cls(np.zeros(services + 1, dtype=np.int64), empty, empty, empty, np.zeros(0))
+
+
+class Prices(NamedTuple):
+    """What services [N], an offloader, a channel and cuts cost at a point of the master."""
+
+    service: Floats
+    offloader: float
+    channel: float
+    cuts: Cuts
+
+
+@dataclass(frozen=True)
+class Coalitions:
+    """Sets of services that may share a channel.
+
+    Parameters
+    ----------
+    start, member : members of the j-th, ascending, at start[j] : start[j + 1].
+    value : [J] what its members gain together.
+    """
+
+    start: Ints
+    member: Ints
+    value: Floats
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __getitem__(self, number: int) -> Ints:
+        return self.member[self.start[number] : self.start[number + 1]]
+
+    def take(self, numbers: Ints) -> Coalitions:
+        """Some of them."""
+        sizes = np.diff(self.start)[numbers]
+        start = np.concatenate([[0], np.cumsum(sizes)])
+        offset = np.repeat(self.start[numbers] - start[:-1], sizes)
+        return Coalitions(start, self.member[np.arange(start[-1]) + offset], self.value[numbers])
+
+
+class Found(NamedTuple):
+    """What a search gave: coalitions, their reduced gains, a bound on all, whether it ended."""
+
+    coalitions: Coalitions
+    reduced: Floats
+    upper: float
+    complete: bool
+
+
+class Pricer:
+    """Coalitions at speed F/k: levels of received power and what services gain in them at most.
+
+    Parameters
+    ----------
+    o, k : the problem and the number of offloaders that sets the shares of the cloud.
+
+    Attributes
+    ----------
+    limits : [N] thresholds T_i(k).
+    """
+
+    def __init__(self, o: Offloading, k: int) -> None:
+        self.o, self.k = o, k
+        self.limits = thresholds(o, k)
+        power_w = o.power_w
+        usable = power_w <= self.limits
+        self.low_w, self.high_w = load_levels(power_w[usable], self.limits[usable])
+        admitted = (self.limits[:, None] > self.low_w) & (power_w[:, None] <= self.high_w)
+        admitted &= usable[:, None]
+        self.table: Floats = np.where(admitted, gains(o, self.low_w, k), -np.inf)
+        self._key = np.arange(len(self.low_w), dtype=float)
+
+    def best(self, prices: Prices, nodes: int) -> Found:
+        """Coalitions of large reduced gain; if there are none, a search for the largest gain."""
+        found = self._search(prices, NEGLIGIBLE, False, nodes, _FOUND_A_ROUND, thorough=False)
+        if len(found.coalitions) or found.complete:
+            return found
+        return self._search(prices, NEGLIGIBLE, False, nodes, _FOUND_A_ROUND, thorough=True)
+
+    def above(self, prices: Prices, floor: float, nodes: int, most: int) -> Found:
+        """All coalitions of a reduced gain above a floor but for dominated ones, if complete."""
+        return self._search(prices, floor, True, nodes, most, thorough=False)
+
+    def _search(
+        self,
+        prices: Prices,
+        floor: float,
+        keep_all: bool,
+        nodes: int,
+        most: int,
+        thorough: bool,
+    ) -> Found:
+        dual = prices.service + prices.offloader
+        member = np.empty(most * min(len(dual), 16), dtype=np.int64)
+        start = np.zeros(most + 1, dtype=np.int64)
+        value, reduced = np.empty(most), np.empty(most)
+        found, upper, complete = search_levels(
+            self.o, self.k, self.limits, prices.cuts, dual, prices.channel,
+            self.low_w, self.high_w, self.table, np.argsort(-self._key, kind="stable"),
+            -np.inf if keep_all else 0.0, floor, _PART, keep_all, nodes, _PATIENCE, thorough, _UNITS,
+            member, start, value, reduced, self._key,
+        )  # fmt: skip
+        start = start[: found + 1].copy()
+        coalitions = Coalitions(start, member[: start[-1]].copy(), value[:found].copy())
+        return Found(coalitions, reduced[:found].copy(), float(upper), bool(complete))
+
+
+def load_levels(power_w: Floats, limits: Floats) -> tuple[Floats, Floats]:
+    """Intervals ``low < W <= high`` [L] that hold every load of a channel that may be shared.
+
+    Geometric within what 1, 2, 3 ... services can weigh: where powers are nearly equal, no load
+    lies between.
+
+    Parameters
+    ----------
+    power_w, limits : received powers and thresholds of the services that may offload at all.
+    """
+    if not len(power_w):
+        return np.zeros(0), np.zeros(0)
+    most = float(limits.max()) * (1 + _SAME)
+    ordered = np.sort(power_w)
+    lows = np.cumsum(ordered) * (1 - _SAME)
+    highs = np.cumsum(ordered[::-1]) * (1 + _SAME)
+    reached = lows < most
+    lows, highs = lows[reached], np.minimum(highs[reached], most)
+    first = np.concatenate([[True], lows[1:] > np.maximum.accumulate(highs)[:-1]])
+    begins = lows[first]
+    ends = np.maximum.reduceat(highs, np.flatnonzero(first))
+    counts = np.ceil(np.log(ends / begins) / np.log(_RATIO)).astype(int)
+    edges = [b * (e / b) ** np.linspace(0, 1, n + 1) for b, e, n in zip(begins, ends, counts)]
+    return np.concatenate([e[:-1] for e in edges]), np.concatenate([e[1:] for e in edges])

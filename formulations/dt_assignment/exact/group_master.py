@@ -1,0 +1,215 @@
+"""Column generation over groups: prices of twins whose bound is that of the linear master.
+
+Prices are smoothed towards those of the best bound (Wentges 1997), without which the duals of the
+degenerate master swing and the bound comes late.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from formulations.dt_assignment.exact.columns import Columns
+from formulations.dt_assignment.exact.pricing import Priced, Pricer
+from optkit.backends.feed import SolveStatus
+from optkit.exact.master import ColumnMaster
+from optkit.run import Run
+
+Floats = NDArray[np.float64]
+#: Weight of the prices of the best bound; below the second it becomes 0.
+_SMOOTHING, _LITTLE = 0.8, 0.3
+#: Reduced costs and gaps are judged in parts of the typical cost of a twin.
+_SMALL = 1e-9
+#: Subgradient steps without gain before the step is shortened, and by how much.
+_PATIENCE, _SHORTER = 10, 0.7
+#: So often the gain is compared with the gap, of which it must be at least a part.
+_CHECK, _WORTH = 20, 0.1
+#: Groups of so many last steps enter the master.
+_KEPT = 40
+#: By how much the cost of an unplaced twin grows while some twin stays unplaced.
+_GROWTH = 4.0
+
+
+class GroupMaster:
+    """The linear master over the groups found so far.
+
+    Every twin is covered (at least once, see ``pricing``), every server is used at most once.
+
+    Parameters
+    ----------
+    pricer : finds groups.
+    center : [M] prices to begin with.
+    columns : to begin with.
+
+    Attributes
+    ----------
+    best : of all prices so far, those with the largest bound; None before the first pricing.
+    pi : [M] the prices of `best`.
+    value : of the last linear programme, infinite while a twin is not covered.
+    possible : False once the bound exceeds whatever a decision can cost.
+    rounds : linear programmes solved.
+    """
+
+    def __init__(self, pricer: Pricer, center: Floats, columns: Columns) -> None:
+        self._pricer = pricer
+        self._unit = max(float(np.abs(center).mean()), 1e-9)
+        self._worst = pricer.worst()
+        self.pi = center
+        self.best: Priced | None = None
+        self.value = math.inf
+        self.possible = True
+        self.rounds = 0
+        self.converged = False
+        twins, servers = pricer.twins, pricer.servers
+        lower = np.concatenate([np.ones(twins), np.full(servers, -np.inf)])
+        upper = np.concatenate([np.full(twins, np.inf), np.ones(servers)])
+        self._master = ColumnMaster(lower, upper, cost_scale=self._unit)
+        self._batches: list[Columns] = []
+        self._numbers: list[NDArray[np.int64]] = []
+        self._seen: set[bytes] = set()
+        self._unplaced = 0.0
+        self._artificial = range(0)
+        self._raise_unplaced(3.0 * max(float(center.max()), self._unit))
+        self.add(columns)
+
+    @property
+    def bound(self) -> float:
+        """Best bound so far."""
+        return -math.inf if self.best is None else self.best.bound
+
+    def columns(self) -> Columns:
+        """Every group of the master whose pairs are open."""
+        every = Columns.joined(self._batches)
+        return every.take(every.fits(self._pricer.is_open))
+
+    def add(self, columns: Columns) -> int:
+        """Add the groups that are new; returns how many there are."""
+        new = []
+        for k, key in enumerate(columns.keys()):
+            if key not in self._seen:
+                self._seen.add(key)
+                new.append(k)
+        if not new:
+            return 0
+        fresh = columns.take(np.array(new))
+        numbers = self._master.add_columns(
+            fresh.cost, fresh.rows(self._pricer.twins, self._pricer.servers)
+        )
+        self._batches.append(fresh)
+        self._numbers.append(np.array(numbers))
+        return len(fresh)
+
+    def retire(self) -> None:
+        """Take the groups with a closed pair out of the linear programme."""
+        if not self._batches:
+            return
+        closed = ~Columns.joined(self._batches).fits(self._pricer.is_open)
+        self._master.change_bounds(
+            np.concatenate(self._numbers), 0.0, np.where(closed, 0.0, math.inf)
+        )
+
+    def ascend(self, run: Run, target: float, *, rounds: int = 200) -> None:
+        """Raise the bound by steps along a smoothed subgradient, and keep the groups met.
+
+        Much cheaper than linear programmes while the prices are poor (Polyak's step towards the
+        target, shortened where nothing is gained).
+
+        Parameters
+        ----------
+        target : an upper bound on the optimum.
+        """
+        pi, step, stalled = self.pi, 1.0, 0
+        direction, start, met = np.zeros(len(pi)), -math.inf, []
+        for count in range(rounds):
+            if run.stopped() or self.bound >= target:
+                break
+            priced = self._pricer.price(pi, run, keep=1)
+            if priced is None:
+                break
+            met.append(priced.columns)
+            stalled += 1
+            if priced.bound > self.bound:
+                self.best, self.pi, stalled = priced, pi, 0
+            if stalled >= _PATIENCE:
+                step, stalled, pi = step * _SHORTER, 0, self.pi
+                direction = np.zeros(len(pi))
+                continue
+            if count % _CHECK == _CHECK - 1:
+                if self.bound - start < _WORTH * (target - self.bound):
+                    break
+                start = self.bound
+            slope = 1.0 - np.bincount(priced.columns.twins, minlength=len(pi))
+            direction = slope if count == 0 else 0.7 * direction + 0.3 * slope
+            length = float(direction @ direction)
+            if length <= 1e-12:
+                break
+            pi = np.maximum(0.0, pi + step * (target - priced.bound) / length * direction)
+        self.add(Columns.joined(met[-_KEPT:]))
+
+    def generate(self, run: Run, cut: float, *, gap: float = 0.0, keep: int = 8) -> None:
+        """Add groups until none improves the master, the bound reaches `cut` or the run stops.
+
+        Parameters
+        ----------
+        cut : only decisions that cost less are of interest.
+        gap : the master may end so far above the bound.
+        """
+        self.converged = False
+        while not run.stopped() and self.bound < cut:
+            prices = self._solve()
+            if prices is None:
+                return
+            if self.value - self.bound <= max(gap, _SMALL * self._unit):
+                self.converged = True
+                return
+            added = self._improve(prices, run, keep)
+            if added is None or (self.best is not None and self.bound > self._worst):
+                self.possible = not self.bound > self._worst * (1 + 1e-9) + self._unit
+                return
+            if added == 0:
+                if self.value < math.inf:
+                    self.converged = True
+                    return
+                if self._unplaced > 1e3 * (self._worst + self._unit):
+                    return
+                self._raise_unplaced(_GROWTH * self._unplaced)
+
+    def _solve(self) -> tuple[Floats, Floats] | None:
+        """Prices [M] and server duals [S] of the linear programme."""
+        point = self._master.solve()
+        self.rounds += 1
+        if point.status is not SolveStatus.OPTIMAL or point.objective is None:
+            return None
+        used = point.values[list(self._artificial)]
+        self.value = point.objective if float(used.max(initial=0.0)) <= 1e-9 else math.inf
+        twins = self._pricer.twins
+        return np.maximum(point.duals[:twins], 0.0), np.minimum(point.duals[twins:], 0.0)
+
+    def _improve(self, prices: tuple[Floats, Floats], run: Run, keep: int) -> int | None:
+        """Price between the best prices and the master's; returns how many groups were added."""
+        pi, sigma = prices
+        weight = _SMOOTHING
+        while True:
+            point = weight * self.pi + (1.0 - weight) * pi
+            priced = self._pricer.price(point, run, keep=keep)
+            if priced is None:
+                return None
+            if priced.bound > self.bound:
+                self.best, self.pi = priced, point
+            found = priced.columns
+            reduced = found.cost - found.sums(pi) - sigma[found.server]
+            added = self.add(found.take(reduced < -_SMALL * self._unit))
+            if added or weight == 0.0:
+                return added
+            weight = weight / 2 if weight >= _LITTLE else 0.0
+
+    def _raise_unplaced(self, cost: float) -> None:
+        """Let a twin stay unplaced at a cost; earlier offers are withdrawn."""
+        if self._artificial:
+            self._master.change_bounds(list(self._artificial), 0.0, 0.0)
+        twins = self._pricer.twins
+        entries = np.vstack([np.eye(twins), np.zeros((self._pricer.servers, twins))])
+        self._artificial = self._master.add_columns(np.full(twins, cost), entries)
+        self._unplaced = cost

@@ -1,0 +1,70 @@
+"""What the exact methods ask of pairs of a twin and a server before they begin."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from formulations.dt_assignment.instance import TwinAssignment
+from optkit.run import Run
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def open_costs(instance: TwinAssignment) -> Floats:
+    """Cost [M, S] of every pair alone, infinite where the pair cannot be used."""
+    return np.where(instance.open, instance.tables.cost, np.inf)
+
+
+def begin(instance: TwinAssignment, run: Run) -> Floats | None:
+    """Report what pairs alone say: the cheapest server of each twin and what that must cost.
+
+    Couplings only add to the cost of pairs (the rules of sharing and a backhaul never speed a
+    twin up), so the sum of the cheapest is a bound with any of them.
+
+    Returns
+    -------
+    array of float or None
+        The open costs [M, S]; ``None`` where a twin has no open server, and the run knows it.
+    """
+    cost = open_costs(instance)
+    least = cost.min(axis=1)
+    if np.isinf(least).any():
+        run.infeasible()
+        return None
+    run.found(cost.argmin(axis=1))
+    run.bound(float(least.sum()))
+    return cost
+
+
+def most_twins(instance: TwinAssignment) -> Ints | None:
+    """How many twins [S] each server may host, where this is all that its limits say.
+
+    A limit says no more than a count if all twins that may come take the same of its resource,
+    or if it holds them all.
+    """
+    tables = instance.tables
+    most = instance.open.sum(axis=0)
+    for demand, within in zip(tables.demand, tables.most, strict=True):
+        most_used = np.where(instance.open, np.maximum(demand, 0.0), 0.0).sum(axis=0)
+        largest = np.where(instance.open, demand, -np.inf).max(axis=0)
+        smallest = np.where(instance.open, demand, np.inf).min(axis=0)
+        tight = most_used > within
+        if (largest != smallest)[tight].any():
+            return None
+        places = np.floor(within[tight] / largest[tight]).astype(np.int64)
+        most[tight] = np.minimum(most[tight], places)
+    return most
+
+
+def others(instance: TwinAssignment, *admitted: str) -> str | None:
+    """Why a method does not apply that knows only some couplings, or ``None``."""
+    unknown = sorted(instance.couplings - set(admitted))
+    return f"twins are also coupled by {', '.join(unknown)}" if unknown else None
+
+
+def equal_weights(instance: TwinAssignment) -> bool:
+    """Whether the latency of every twin counts the same."""
+    weight = instance.tables.weight
+    return bool((weight == weight[0]).all())
