@@ -66,9 +66,7 @@ def column(label: str, family: str, **parameters: Any) -> Column:
 
 
 def _twins(alpha: float, environments: Sequence[int]) -> Column:
-    sources = tuple(
-        (("delay_weight", alpha), ("environment", number)) for number in environments
-    )
+    sources = tuple((("delay_weight", alpha), ("environment", number)) for number in environments)
     return Column(f"alpha {alpha:g}", "paper", sources)
 
 
@@ -96,7 +94,7 @@ PRESETS: Mapping[str, Preset] = {
             f"{_GAME}[rule=async,plays=20]",
             "acco",
             "acco[variant=index]",
-            "acco+local_search[starts=1]",
+            "local_search[starts=1]",
             "local_search[starts=20]",
             "mtto:shares_objective/objective",
             "acco[cut=whole]:whole_model_objective",
@@ -105,12 +103,22 @@ PRESETS: Mapping[str, Preset] = {
         ),
         tuple(range(10)),
     ),
+    "channel-choice-joint": Preset(
+        "channel_choice",
+        "paper 000: channels and load balance in parallel, in turn, or together",
+        (
+            column("joint 9,2", "joint", channels=2, **_LOW),
+            column("joint 9,15", "joint", **_LOW),
+        ),
+        (_GAME, "mp_dob", "cg", "cg+balance_dp", "balance_dp+cg", "alternate"),
+        tuple(range(10)),
+    ),
     "dt-assignment-paper": Preset(
         "dt_assignment",
         "paper 004, Fig. 9: the baselines over alpha, three environments",
         tuple(_twins(alpha, (7, 8, 9)) for alpha in (0.0, 0.25, 0.5, 0.75, 1.0)),
         ("ro", "co", "ad", "ad[reading=cut]", "ad[reading=index]", "best_edge"),
-        tuple(range(50)),
+        tuple(range(100)),
         10.0,
     ),
     "dt-assignment-coupled": Preset(
@@ -121,7 +129,7 @@ PRESETS: Mapping[str, Preset] = {
             for word in ("equal", "proportional", "optimal", "wspt", "load", "memory", "count")
         ),
         (
-            "ro", "co", "ad", "separable", "greedy", "separable+local_search[kicks=0]",
+            "ro", "co", "ad", "separable", "greedy", "local_search[kicks=0]",
             "local_search[kicks=300]", "local_search",
         ),
         tuple(range(5)),

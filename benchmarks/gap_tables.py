@@ -20,11 +20,14 @@ DEFINITION = (
     "it says so), then mean seconds, building included. Instance and method have the same seed; "
     "every method ran once before, untimed."
 )
-GAIN_DEFINITION = "gain share = |r - o| / |r - origin|, origin the objective of doing nothing."
+GAIN_DEFINITION = (
+    "gain share = the same difference / |r - origin|, origin the objective of doing nothing."
+)
 _COLUMNS = (
-    "problem", "family", "instance", "instance_digest", "seed", "method", "used", "status",
-    "reason", "objective", "bound", "reference", "proven", "gap", "gain_share", "feasible",
-    "seconds", "note",
+    "problem", "column", "family", "parameters", "instance", "instance_digest", "seed", "method",
+    "used", "status", "reason", "objective", "bound", "reference", "proven", "figure",
+    "figure_name", "gap", "gain_share", "feasible", "seconds", "equilibrium", "largest_gain",
+    "note",
 )  # fmt: skip
 
 
@@ -75,21 +78,26 @@ def reference_of(runs: Sequence[GapRun]) -> Reference:
 
 
 def gap_of(run: GapRun, reference: Reference) -> float | None:
-    """The gap by `DEFINITION`; ``None`` without a feasible decision or a reference."""
-    if not run.feasible or run.objective is None or reference.value is None:
-        return None
-    difference = _sign(run) * (run.objective - reference.value)
-    if difference == 0:
-        return 0.0
-    return difference / abs(reference.value) if reference.value else math.inf
+    """The gap by `DEFINITION`; ``None`` without a figure or a reference."""
+    missed = _missed(run, reference)
+    if missed is None or missed == 0:
+        return missed
+    return missed / abs(reference.value) if reference.value else math.copysign(math.inf, missed)
 
 
 def gain_share_of(run: GapRun, reference: Reference) -> float | None:
     """What of the possible gain over doing nothing is missed; ``None`` without an origin."""
-    if gap_of(run, reference) is None or run.origin == 0 or reference.value == run.origin:
+    missed = _missed(run, reference)
+    if missed is None or run.origin == 0 or reference.value == run.origin:
         return None
-    missed = abs(_number(reference.value) - _number(run.objective))
     return missed / abs(_number(reference.value) - run.origin)
+
+
+def _missed(run: GapRun, reference: Reference) -> float | None:
+    """By how much the run's figure is worse than the reference."""
+    if run.value is None or reference.value is None:
+        return None
+    return _sign(run) * (run.value - reference.value)
 
 
 class GapTable:
@@ -97,21 +105,22 @@ class GapTable:
 
     Attributes
     ----------
-    runs : all runs, ordered as the families, seeds and methods were asked for.
-    references : by (family, seed).
+    runs : all runs, ordered as the columns, instances and methods were asked for.
+    references : by instance, see `instance_key`.
     """
 
     def __init__(
-        self, runs: Sequence[GapRun], families: Sequence[str], methods: Sequence[str]
+        self, runs: Sequence[GapRun], columns: Sequence[str], methods: Sequence[str]
     ) -> None:
         self.runs = sorted(
-            runs, key=lambda r: (families.index(r.family), r.seed, methods.index(r.method))
+            runs,
+            key=lambda r: (columns.index(r.column), r.parameters, r.seed, methods.index(r.method)),
         )
-        self._families = [f for f in families if any(run.family == f for run in runs)]
+        self._columns = [c for c in columns if any(run.column == c for run in runs)]
         self._methods = [m for m in methods if any(run.method == m for run in runs)]
-        groups: dict[tuple[str, int], list[GapRun]] = {}
+        groups: dict[tuple[str, str, int], list[GapRun]] = {}
         for run in self.runs:
-            groups.setdefault((run.family, run.seed), []).append(run)
+            groups.setdefault(instance_key(run), []).append(run)
         self.references = {key: reference_of(group) for key, group in groups.items()}
 
     @property
@@ -121,42 +130,65 @@ class GapTable:
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
         """Titles of the columns and one row of cells a method."""
-        gains = {run.family for run in self.runs if run.origin != 0}
+        gains = {run.column for run in self.runs if run.origin != 0}
         titles = ["method"]
-        for family in self._families:
-            titles += [family] + ([f"{family}: gain share"] if family in gains else [])
+        for column in self._columns:
+            titles += [column] + ([f"{column}: gain share"] if column in gains else [])
         rows = []
         for method in self._methods:
             row = [method]
-            for family in self._families:
-                row.append(self._cell(method, family))
-                if family in gains:
-                    row.append(self._mean(method, family, gain_share_of))
+            for column in self._columns:
+                row.append(self._cell(method, column))
+                if column in gains:
+                    row.append(self._mean(method, column, gain_share_of))
             rows.append(row)
         return titles, rows
 
     def notes(self) -> list[str]:
-        """One line a family on its instances and references, and what did not work."""
+        """One line a column on its instances and references, what counts where it is not the
+        objective, how games ended, and what did not work."""
         lines = []
-        for family in self._families:
-            found = [r for (name, _), r in self.references.items() if name == family]
+        for column in self._columns:
+            found = [r for (name, *_), r in self.references.items() if name == column]
             solvable = [reference for reference in found if not reference.infeasible]
             proven = sum(reference.proven for reference in solvable)
             count = "1 instance" if len(found) == 1 else f"{len(found)} instances"
-            line = f"{family}: {count}, optimum proven on {proven}/{len(solvable)}"
+            line = f"{column}: {count}, optimum proven on {proven}/{len(solvable)}"
             if len(solvable) < len(found):
                 line += f", {len(found) - len(solvable)} proven infeasible and left out"
-            used = {run.used for run in self.runs if run.family == family and run.method == "auto"}
+            used = {run.used for run in self.runs if run.column == column and run.method == "auto"}
             lines.append(line + (f"; auto is {', '.join(sorted(used))}" if used else ""))
+        lines += filter(None, map(self._figures, self._methods))
+        lines += filter(None, map(self._equilibria, self._methods))
         failed = [run for run in self.runs if run.status in ("unavailable", "crashed")]
-        texts = [f"{run.method} on {run.family}: {run.note}" for run in failed]
+        texts = [f"{run.method} on {run.column}: {run.note}" for run in failed]
         return lines + list(dict.fromkeys(texts))
+
+    def _figures(self, method: str) -> str:
+        """Which details count instead of the objectives of a method."""
+        names = {run.figure_name: None for run in self.runs if run.method == method}
+        names.pop("", None)
+        if not names:
+            return ""
+        return f"{method}: o is its detail {' or '.join(names)}, even of infeasible decisions"
+
+    def _equilibria(self, method: str) -> str:
+        """How many ends of a game are equilibria, and what a player could still gain alone."""
+        parts = []
+        for column in self._columns:
+            known = [r for r in self._solvable(method, column) if r.equilibrium is not None]
+            if known:
+                stable = sum(bool(run.equilibrium) for run in known)
+                most = max(run.largest_gain or 0.0 for run in known)
+                left = "" if stable == len(known) else f" (a player could gain {most:.3g} alone)"
+                parts.append(f"{column} {stable}/{len(known)}{left}")
+        return f"{method} ends in an equilibrium: {', '.join(parts)}" if parts else ""
 
     def records(self, problem: str) -> list[dict[str, Any]]:
         """One plain mapping a run; absent and infinite numbers are ``None``."""
         records = []
         for run in self.runs:
-            reference = self.references[run.family, run.seed]
+            reference = self.references[instance_key(run)]
             values = vars(run) | {
                 "problem": problem,
                 "reference": reference.value,
@@ -167,14 +199,15 @@ class GapTable:
             records.append({name: _plain(values[name]) for name in _COLUMNS})
         return records
 
-    def _cell(self, method: str, family: str) -> str:
-        runs = self._solvable(method, family)
+    def _cell(self, method: str, column: str) -> str:
+        runs = self._solvable(method, column)
         if not runs:
             return "-"
         if all(run.status == "unavailable" for run in runs):
             return "does not apply"
         good = [run for run in runs if run.feasible]
-        parts = [self._mean(method, family, gap_of)] if good else []
+        shown = any(run.value is not None for run in runs)
+        parts = [self._mean(method, column, gap_of)] if shown else []
         if len(good) < len(runs):
             parts.append(f"feasible {len(good)}/{len(runs)}")
         times = [run.seconds for run in runs if run.seconds is not None]
@@ -183,26 +216,31 @@ class GapTable:
         return ", ".join(parts) or "failed"
 
     def _mean(
-        self, method: str, family: str, measure: Callable[[GapRun, Reference], float | None]
+        self, method: str, column: str, measure: Callable[[GapRun, Reference], float | None]
     ) -> str:
-        """Mean ± spread of a measure over the feasible runs, ≤ where optima are not proven."""
+        """Mean ± spread of a measure over the runs that have it, ≤ where optima are not proven."""
         values, proven = [], True
-        for run in self._solvable(method, family):
-            reference = self.references[run.family, run.seed]
+        for run in self._solvable(method, column):
+            reference = self.references[instance_key(run)]
             value = measure(run, reference)
             if value is not None:
                 values.append(value)
                 proven = proven and reference.proven
         return ("" if proven else "≤ ") + spread(values) if values else "-"
 
-    def _solvable(self, method: str, family: str) -> list[GapRun]:
+    def _solvable(self, method: str, column: str) -> list[GapRun]:
         return [
             run
             for run in self.runs
             if run.method == method
-            and run.family == family
-            and not self.references[run.family, run.seed].infeasible
+            and run.column == column
+            and not self.references[instance_key(run)].infeasible
         ]
+
+
+def instance_key(run: GapRun) -> tuple[str, str, int]:
+    """What the runs of one instance have in common."""
+    return run.column, run.parameters, run.seed
 
 
 def spread(shares: Sequence[float]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bench_tools import header, seeds, status_line
+from gap_variants import Variant, variant, variants, with_options
 
 from optkit.console import (
     INTERRUPTED,
@@ -24,15 +25,28 @@ from optkit.console import (
 from optkit.errors import UsageError
 
 if TYPE_CHECKING:
+    from gap_presets import Column
+    from gap_runs import GapTask
     from gap_tables import GapTable
 
+#: Lines of progress where there is no terminal.
+_MOST_LINES = 1000
 _DESCRIPTION = """\
 Solve the same generated instances by an exact reference method and by every other method, and
 print each method's mean gap, the seeds on which it was feasible, and its mean seconds."""
 
 _EPILOG = """\
-Without --family, the families "tiny" and "small" are run (all of them where a problem has
-neither), and the time limit is 10 s: a minute or two. Long families can be made shorter by -p.
+A method may be written with options, acco[variant=index], and several times with others. a+b
+starts b from the decision of a. a:DETAIL counts a detail of the result instead of the
+objective, feasible or not, and a:DETAIL/OTHER the first that is there ("objective" is one, too);
+what draws at random, such as ro, counts by its mean_objective unasked.
+
+Without --family, small ones are run, and the time limit is 10 s: a minute or two. Long families
+can be made shorter by -p. Presets, which take --seeds, --methods, -p and all others but --family:
+  channel-choice-paper   paper 000: the offloading game and the baselines
+  channel-choice-joint   paper 000: channels and load balance in parallel, in turn, or together
+  dt-assignment-paper    paper 004, Fig. 9: the baselines over alpha, three environments
+  dt-assignment-coupled  the paper's size with each coupling: baselines and searches
 
 exit status: 0, 1 where a method failed or two contradict each other, 2 bad input, 130 after
 Ctrl-C (the table so far is printed and written).
@@ -41,6 +55,9 @@ examples:
   python benchmarks/gaps.py --problem block_placement
   python benchmarks/gaps.py --family paper,paper-ps -p slots=1 --seeds 0-4 --markdown
   python benchmarks/gaps.py --family paper --methods greedy,rpdi --csv gaps.csv
+  python benchmarks/gaps.py --problem channel_choice --family dense \\
+      --methods 'acco,acco[variant=index],best_response[rule=system]' -o best_response.starts=5
+  python benchmarks/gaps.py --preset channel-choice-paper --seeds 0 --time-limit-s 5
 """
 
 
@@ -54,37 +71,11 @@ def _command(words: Sequence[str]) -> int:
     for path in (options.csv, options.json):
         _check_writable(path)
     # Late, so that --help and a typing error load nothing heavy.
-    from gap_runs import (
-        GapTask,
-        check_methods,
-        default_families,
-        default_methods,
-        instance_of,
-        run_all,
-    )
+    from gap_runs import run_all
     from gap_tables import GapTable, write_csv, write_json
 
-    import optkit
-
-    if options.time_limit_s is None:
-        options.time_limit_s = 10.0 if options.family is None else 60.0
-    optkit.Stop(time_s=options.time_limit_s)  # complains of a bad limit before the first run
-    families = options.family or default_families(options.problem)
-    parameters = tuple(dict(options.parameter).items())
-    firsts = [
-        instance_of(options.problem, family, parameters, options.seeds[0]) for family in families
-    ]
-    methods = options.methods or default_methods(options.problem, firsts)
-    methods = list(dict.fromkeys([options.reference, *methods]))
-    check_methods(options.problem, methods, firsts)
-    tasks = [
-        GapTask(
-            options.problem, family, parameters, seed, method, options.time_limit_s, options.threads
-        )
-        for family in families
-        for seed in options.seeds
-        for method in methods
-    ]
+    shown, asked = _asked(options)
+    tasks = _tasks(options, shown, asked)
     runs = []
     status = SUCCESS
     with (
@@ -95,10 +86,10 @@ def _command(words: Sequence[str]) -> int:
             for run in all_runs:
                 runs.append(run)
                 took = "" if run.seconds is None else f", {run.seconds:.2f} s"
-                step(f"{run.family} seed {run.seed}: {run.method} {run.status}{took}")
+                step(f"{run.column} seed {run.seed}: {run.method} {run.status}{took}")
         except KeyboardInterrupt:
             status = INTERRUPTED
-    table = GapTable(runs, families, methods)
+    table = GapTable(runs, [each.label for each in shown], [each.word for each in asked])
     _show(table, words, options, interrupted=status == INTERRUPTED)
     records = table.records(options.problem)
     if options.csv is not None:
@@ -113,24 +104,99 @@ def _command(words: Sequence[str]) -> int:
     return status
 
 
+def _asked(options: argparse.Namespace) -> tuple[list[Column], list[Variant]]:
+    """Columns and methods of the table; fills in the options that a call may leave out.
+
+    Raises
+    ------
+    UsageError
+        Words that do not go together, or that nothing has.
+    """
+    from gap_presets import columns, preset, quick_columns
+    from gap_runs import check_methods, default_methods, instance_of
+
+    import optkit
+
+    named = None if options.preset is None else preset(options.preset)
+    if named is None:
+        options.problem = options.problem or "block_placement"
+        shown = columns(options.family) if options.family else quick_columns(options.problem)
+        usual_s, usual_seeds = 60.0 if options.family else 10.0, seeds("0-4")
+    else:
+        if options.family or options.problem not in (None, named.problem):
+            raise UsageError(f"--preset {options.preset} has its own families of {named.problem}")
+        options.problem, shown = named.problem, named.columns
+        usual_s, usual_seeds = named.time_limit_s, list(named.seeds)
+    options.seeds = options.seeds or usual_seeds
+    if options.time_limit_s is None:
+        options.time_limit_s = usual_s
+    optkit.Stop(time_s=options.time_limit_s)  # complains of a bad limit before the first run
+    shown = [column.with_parameters(dict(options.parameter)) for column in shown]
+    firsts = [
+        instance_of(options.problem, column.family, column.parameters[0], options.seeds[0])
+        for column in shown
+    ]
+    asked = options.methods
+    if asked is None:
+        asked = default_methods(options.problem, firsts) if named is None else named.variants()
+    asked = list({each.word: each for each in (options.reference, *asked)}.values())
+    asked = with_options(asked, options.option)
+    check_methods(options.problem, asked, firsts)
+    return shown, asked
+
+
+def _tasks(
+    options: argparse.Namespace, shown: Sequence[Column], asked: Sequence[Variant]
+) -> list[GapTask]:
+    from gap_runs import GapTask
+
+    return [
+        GapTask(
+            problem=options.problem,
+            column=column.label,
+            family=column.family,
+            parameters=parameters,
+            seed=seed,
+            method=method,
+            time_limit_s=options.time_limit_s,
+            threads=options.threads,
+        )
+        for column in shown
+        for parameters in column.parameters
+        for seed in options.seeds
+        for method in asked
+    ]
+
+
 def _parser() -> Parser:
     parser = Parser(prog="python benchmarks/gaps.py", description=_DESCRIPTION, epilog=_EPILOG)
     add = parser.add_argument
-    add("--problem", default="block_placement", metavar="NAME", help="default block_placement")
+    add("--problem", metavar="NAME", help="default block_placement")
     add("--family", type=_names, metavar="F,...", help="instance families")
+    add("--preset", metavar="NAME", help="a table with a name, see below")
     add(
         "--methods",
-        type=_names,
+        type=variants,
         metavar="a,b,...",
-        help="default: auto and every heuristic that applies",
+        help="see below; default: auto and every heuristic that applies",
+    )
+    add(
+        "-o",
+        dest="option",
+        action="append",
+        default=[],
+        type=assignment,
+        metavar="METHOD.NAME=VALUE",
+        help="option of a method; the value is JSON, else text",
     )
     add(
         "--reference",
-        default="auto",
+        default=variant("auto"),
+        type=variant,
         metavar="METHOD",
         help="the method that proves optima or bounds; default auto",
     )
-    add("--seeds", type=seeds, default=seeds("0-4"), metavar="0-4", help="such as 0-4 or 0,1,7")
+    add("--seeds", type=seeds, metavar="0-4", help="such as 0,1,7; default 0-4, or the preset's")
     add(
         "-p",
         dest="parameter",
@@ -176,7 +242,13 @@ def _progress(total: int) -> Iterator[Callable[[str], None]]:
     """A function to call after each run: a bar on a terminal, else a line."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         done = iter(range(1, total + 1))
-        yield lambda text: status_line(f"{next(done)}/{total} {text}")
+        every = max(1, total // _MOST_LINES)
+
+        def tell(text: str) -> None:
+            if (number := next(done)) % every == 0:
+                status_line(f"{number}/{total} {text}")
+
+        yield tell
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn

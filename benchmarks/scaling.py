@@ -24,8 +24,8 @@ _EPILOG = """\
 ratio: seconds of the alternative, building included, over the seconds in which ours had the gap
 that the alternative ended with. All alternatives have one thread.
 
-An unknown case prints those of the problem. All of a problem take about half an hour; --quick
-shows in about a minute that they work.
+An unknown case prints those of the problem. All of a problem take half an hour to an hour;
+--quick shows in about a minute that they work.
 
 exit status: 0, 1 where a method failed or two results contradict each other, 2 bad input, 130
 after Ctrl-C (what was found is printed and written).

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from optkit.errors import BoundError
-from optkit.result import Result, TracePoint, relative_gap
+from optkit.result import Result, Status, TracePoint, relative_gap
 
 #: Solvers keep their rows to about 1e-6, so what they claim may be off by as much.
 _CLAIMED = 1e-5
@@ -25,6 +25,8 @@ def check(result: Result, objective: float | None, bound: float | None, name: st
     """
     ours = result.objective if result.feasible else None
     sign = 1.0 if result.sense == "minimise" else -1.0
+    if objective is not None and result.status is Status.INFEASIBLE:
+        raise BoundError(f"ours claims that nothing is feasible, {name} found {objective!r}")
     if None not in (ours, bound) and _beats(sign * ours, sign * bound, _CLAIMED):
         raise BoundError(f"{name} claims the bound {bound!r}, ours found {ours!r}")
     if None not in (objective, result.bound) and _beats(

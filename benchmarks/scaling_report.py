@@ -146,6 +146,7 @@ class Report:
         result: Result | None,
         *arguments: Any,
         scale: float | None = None,
+        before_s: float = 0.0,
         note: str = "",
     ) -> Line:
         """Run an alternative in a process of its own and check it against our result.
@@ -157,6 +158,7 @@ class Report:
         scale : what its seconds are to be multiplied by before they are compared with the
             seconds of the whole run of `result`, and that is not to be checked; without it
             they are compared as `Line.ratio` says.
+        before_s : seconds that ours took before the run of `result`, and that count as its own.
 
         Raises
         ------
@@ -183,11 +185,11 @@ class Report:
         seconds = answer["build_s"] + answer["solve_s"]
         ratio = None
         if result is not None and scale is not None:
-            ratio = seconds * scale / seconds_of(result)
+            ratio = seconds * scale / (before_s + seconds_of(result))
         elif result is not None:
             check(result, objective, bound, name)
             reached = seconds_of(result) if gap is None else reached_s(result, gap)
-            ratio = None if reached is None else seconds / reached
+            ratio = None if reached is None else seconds / (before_s + reached)
             note = note or ("ours did not reach this gap" if reached is None else "")
         line = Line(
             self._case, size, name, answer["build_s"], answer["solve_s"], objective, bound, gap,

@@ -20,10 +20,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: Servers between which a twin is moved: those where it adds least.
 _NEAR = 12
-#: A call of the compiled search lasts about so long.
-_CALL_S = 0.03
+#: Kicks in one call of the compiled search, for one twin: some hundredths of a second.
+_CALL_KICKS = 30_000
 #: Accepted worsening at the start, in parts of the typical cost of a twin; it falls to 0.
 _HEAT = 0.05
+#: Price of a relative excess in a plain descent, in parts of the typical cost of a twin.
+_DEAR = 1e3
 
 
 def greedy(instance: TwinAssignment, run: Run) -> None:
@@ -141,7 +143,7 @@ class Search:
         self._unit = max(abs(value[1]) / instance.twins, 1e-9)
         self._price = self._unit
         self._state = run.rng.integers(1, 2**63, size=1, dtype=np.uint64)
-        self._batch = 20
+        self._batch = max(1, _CALL_KICKS // instance.twins)
 
     def _set_near(self, rank: Floats, count: int) -> None:
         order = np.argsort(rank, axis=0, kind="stable")[:count]
@@ -180,19 +182,17 @@ class Search:
             spent = (time.monotonic() - begin) / time_s
             left = 1.0 - max(spent, done / kicks if kicks else 1.0)
             count = 0 if done == 0 else min(self._batch, kicks - done)
-            called = time.perf_counter()
             before = best_value.copy()
-            self._price = search_kernels.kicked(
+            price = search_kernels.kicked(
                 self._groups, self._placement, self._near, self._guests, self._first_guest,
-                best, best_value, count, self._price, max(0.0, left) * heat * self._unit,
-                self._unit, self._state,
+                best, best_value, count, self._price if count else _DEAR * self._unit,
+                max(0.0, left) * heat * self._unit, self._unit, self._state,
             )  # fmt: skip
+            if count:
+                self._price = price
             if (best_value != before).any():
                 self.best = Improvement(best.copy(), float(best_value[0]), float(best_value[1]))
                 run.found(best)
-            took = max(time.perf_counter() - called, 1e-6)
-            if count:
-                self._batch = int(np.clip(count * _CALL_S / took, 1, 4 * count))
             done = max(done + count, 1)
             run.iterations += count
             if done >= kicks or time.monotonic() - begin >= time_s or run.stopped():

@@ -32,6 +32,7 @@ class Placement(NamedTuple):
     use: Floats  # [R, S]
     devices: Floats  # [S]
     cost: Floats  # [S] of the group
+    shared: Floats  # [S] part of the cost that a shared backhaul adds
     excess: Floats  # [S] by which it breaks limits and deadlines, relative to them
 
     @classmethod
@@ -46,6 +47,7 @@ class Placement(NamedTuple):
             np.zeros(servers),
             np.zeros(servers),
             np.zeros((resources, servers)),
+            np.zeros(servers),
             np.zeros(servers),
             np.zeros(servers),
             np.zeros(servers),
@@ -92,6 +94,7 @@ def refresh(g, p, s):  # type: ignore[no-untyped-def]
     over = overload(p.use, g.demand, g.room, g.scale, s, -1, -1)
     if g.strained:
         extra, late = strain(g, p, s, -1, -1)
+        p.shared[s] = extra
         cost += extra
         over += late
     p.cost[s], p.excess[s] = cost, over
@@ -223,7 +226,8 @@ def best_move(g, p, s, near, guests, first_guest, price, gain):  # type: ignore[
         p.part_sum,
         p.other_sum,
     )
-    head, following, leave, excess, server = p.head, p.following, p.leave, p.excess, p.server
+    head, following, leave, server = p.head, p.following, p.leave, p.server
+    excess, shared = p.excess, p.shared
     use, demand, room, scale = p.use, g.demand, g.room, g.scale
     ordered, strained = g.ordered, g.strained
     limited = use.shape[0] > 0
@@ -258,7 +262,8 @@ def best_move(g, p, s, near, guests, first_guest, price, gain):  # type: ignore[
                             change += slope[s, j] * (part_sum[s] - part[s, m])
                             change += other_slope[s, j] * (other_sum[s] - other_part[s, m])
                         change += slope[t, m] * total + other_slope[t, m] * other_total
-                    if change - price * (excess[s] + excess[t]) < least:
+                    relieved = price * (excess[s] + excess[t]) + shared[s] + shared[t]
+                    if change - relieved < least:
                         if limited:
                             over = overload(use, demand, room, scale, t, m, j)
                             over -= overload(use, demand, room, scale, t, -1, -1)
@@ -286,7 +291,7 @@ def best_move(g, p, s, near, guests, first_guest, price, gain):  # type: ignore[
             change += ordered_sum(slope, part, position, head, following, s, m, -1)
         else:
             change += slope[s, m] * part_sum[s] + other_slope[s, m] * other_sum[s]
-        if change - price * (excess[s] + excess[t]) < least:
+        if change - price * (excess[s] + excess[t]) - shared[s] - shared[t] < least:
             if limited:
                 over = overload(use, demand, room, scale, s, m, -1)
                 over -= overload(use, demand, room, scale, s, -1, -1)

@@ -32,9 +32,10 @@ def evaluate(instance: Instance, positions: Ints) -> BatchEvaluation:
 
 def best_of(instance: Instance, positions: Ints) -> Ints:
     """The best row of [B, n], the first one of equals."""
-    if (positions == positions[0]).all():
-        return positions[0]
-    return positions[evaluate(instance, positions).best(instance.sense)]
+    agreed = bool((positions == positions[0]).all())
+    row = 0 if agreed else evaluate(instance, positions).best(instance.sense)
+    best: Ints = positions[row]
+    return best
 
 
 def improved(

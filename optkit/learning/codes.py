@@ -51,7 +51,8 @@ def decode(logits: Floats, choices: Ints, output: Output, sign: Sign = "fixed") 
             scores = -scores
     if np.min(choices) < options:
         scores = np.where(np.arange(options) < choices[:, None], scores, -np.inf)
-    return np.argmax(scores, axis=-1).astype(np.int64)
+    likeliest: Ints = np.argmax(scores, axis=-1)
+    return likeliest
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, ...], output: Output) -> NDArray[np.float32]:

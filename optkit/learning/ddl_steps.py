@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
+from optkit.learning.archive import Arrays
 from optkit.learning.codes import code_bits
 from optkit.learning.ddl_memory import Memory
 from optkit.learning.ddl_settings import DdlSettings
@@ -48,13 +50,10 @@ class Learner:
     """
 
     def __init__(self, shape: Shape, layers: Layers, settings: DdlSettings) -> None:
-        rate: Any = settings.learning_rate
-        if settings.decay == "cosine":
-            rate = optax.cosine_decay_schedule(rate, max(1, settings.iterations))
-        self._optimiser = optax.adam(rate)
+        steps = max(1, settings.iterations) if settings.decay == "cosine" else None
+        begin, self._step = _compiled(shape, settings.learning_rate, steps)
         self.layers: Layers = [(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in layers]
-        self._state = self._optimiser.init(self.layers)
-        self._step = _compiled(shape, self._optimiser)
+        self._state = begin(self.layers)
 
     def learn(self, memory: Memory, rows: NDArray[np.int64], order: NDArray[np.int64]) -> float:
         """One step of Adam; the mean loss of the networks before it.
@@ -78,7 +77,7 @@ class Learner:
         leaves = jax.tree_util.tree_leaves(self._state)
         return {f"optimiser_{index}": np.asarray(leaf) for index, leaf in enumerate(leaves)}
 
-    def restore(self, layers: Layers, arrays: dict[str, NDArray[Any]]) -> None:
+    def restore(self, layers: Layers, arrays: Arrays) -> None:
         """Back to the state of `layers` and `arrays`."""
         leaves, structure = jax.tree_util.tree_flatten(self._state)
         saved = [jnp.asarray(arrays[f"optimiser_{index}"]) for index in range(len(leaves))]
@@ -86,7 +85,16 @@ class Learner:
         self.layers = [(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in layers]
 
 
-def _compiled(shape: Shape, optimiser: Any) -> Callable[..., Any]:
+@cache
+def _compiled(
+    shape: Shape, learning_rate: float, decay_steps: int | None
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The first state of Adam and its step, compiled once for all trainings of a process."""
+    rate: Any = learning_rate
+    if decay_steps is not None:
+        rate = optax.cosine_decay_schedule(rate, decay_steps)
+    optimiser = optax.adam(rate)
+
     def gradient(_: None, one: Any) -> Any:
         layers, features, labels = one
         value = jax.value_and_grad(lambda weights: cross_entropy(shape, weights, features, labels))
@@ -100,4 +108,4 @@ def _compiled(shape: Shape, optimiser: Any) -> Callable[..., Any]:
         updates, state = optimiser.update(gradients, state)
         return optax.apply_updates(layers, updates), state, jnp.mean(losses)
 
-    return jax.jit(step)  # type: ignore[no-any-return]
+    return jax.jit(optimiser.init), jax.jit(step)

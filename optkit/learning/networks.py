@@ -170,19 +170,20 @@ class Networks:
         try:
             shape = msgspec.convert(description, Shape)
             layers = [
-                tuple(arrays[f"{kind}_{index}"].astype(np.float32) for kind in ("weight", "bias"))
+                (
+                    arrays[f"weight_{index}"].astype(np.float32),
+                    arrays[f"bias_{index}"].astype(np.float32),
+                )
                 for index in range(len(shape.sizes))
             ]
             networks = len(layers[0][0])
-            for (weight, bias), size in zip(layers, shape.sizes, strict=True):
-                if weight.shape != (networks, *size) or bias.shape != (networks, 1, size[1]):
-                    raise UsageError("holds weights of other sizes than it says")
-                if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
-                    raise UsageError("holds weights that are not finite")
-        except (msgspec.ValidationError, LookupError, ValueError, TypeError) as error:
-            if isinstance(error, UsageError):
-                raise
+        except (msgspec.ValidationError, LookupError, ValueError, TypeError):
             raise UsageError("does not describe networks of ddl") from None
+        for (weight, bias), size in zip(layers, shape.sizes, strict=True):
+            if weight.shape != (networks, *size) or bias.shape != (networks, 1, size[1]):
+                raise UsageError("holds weights of other sizes than it says")
+            if not (networks and np.isfinite(weight).all() and np.isfinite(bias).all()):
+                raise UsageError("holds no weights, or some that are not finite")
         return cls(shape, layers)
 
 

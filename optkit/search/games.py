@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from optkit.space import Game
 #: A player asks for a change that gains it more than this, and a rounding of its payoff.
 TOLERANCE = 1e-10
 _ROUNDING = 1e-12  # of a payoff, relative
+_TOGETHER = 256  # profiles that are asked about with one call, where a player has fewer
 #: Strategies of one player that are walked at most.
 LIMIT = 1_000_000
 
@@ -72,8 +73,7 @@ def asked(game: Game, strategies: Strategies, z: Ints, player: int) -> Floats:
 
     Asks ``game.payoffs`` alone; a payoff that is not a number counts as minus infinity.
     """
-    count = strategies.counts[player]
-    rows = max(1, min(batches.ROWS, batches.CELLS // max(1, len(z))))
+    count, rows = strategies.counts[player], _rows(z)
     payoffs = np.empty(count)
     for first in range(0, count, rows):
         stop = min(first + rows, count)
@@ -81,6 +81,32 @@ def asked(game: Game, strategies: Strategies, z: Ints, player: int) -> Floats:
         payoffs[first:stop] = game.payoffs(profiles)[:, player]
     payoffs[np.isnan(payoffs)] = -np.inf
     return payoffs
+
+
+def asked_in_turn(game: Game, strategies: Strategies, z: Ints) -> Iterator[Floats]:
+    """`asked` of every player in turn, of several with one call where they have few strategies."""
+    most, counts = min(_TOGETHER, _rows(z)), strategies.counts
+    first = 0
+    while first < strategies.players:
+        stop, rows = first + 1, counts[first]
+        while stop < strategies.players and rows + counts[stop] <= most:
+            rows += counts[stop]
+            stop += 1
+        if stop == first + 1:
+            yield asked(game, strategies, z, first)
+        else:
+            group = range(first, stop)
+            profiles = [strategies.changed(z, player, 0, counts[player]) for player in group]
+            payoffs = game.payoffs(np.concatenate(profiles))
+            who = np.repeat(np.arange(first, stop), counts[first:stop])
+            own = payoffs[np.arange(rows), who]
+            own = np.where(np.isnan(own), -np.inf, own)
+            yield from np.split(own, np.cumsum(counts[first : stop - 1]))
+        first = stop
+
+
+def _rows(z: Ints) -> int:
+    return max(1, min(batches.ROWS, batches.CELLS // max(1, len(z))))
 
 
 def deviation_table(game: Game, z: Ints) -> Floats | None:
@@ -141,8 +167,7 @@ def unilateral(
     strategies = Strategies(game)
     present = strategies.numbers(z)
     largest, who, equal, checked = 0.0, 0, True, 0
-    for player in range(strategies.players):
-        payoffs = asked(game, strategies, z, player)
+    for player, payoffs in enumerate(asked_in_turn(game, strategies, z)):
         now = payoffs[present[player]]
         gain = float(np.max(gains(payoffs, now)))
         equal = equal and gain <= 2 * float(slack(now, tolerance))

@@ -11,7 +11,7 @@ from gap_tables import GapTable, gain_share_of, gap_of, reference_of, spread
 
 def run(method: str, objective: float | None = None, **changes: Any) -> GapRun:
     facts: dict[str, Any] = {
-        "family": "f", "seed": 0, "used": method, "instance": "i", "instance_digest": "d",
+        "column": "f", "family": "f", "seed": 0, "used": method, "instance": "i", "instance_digest": "d",
         "sense": "minimise", "origin": 0.0, "status": "feasible", "seconds": 1.0,
         "feasible": objective is not None,
     }  # fmt: skip

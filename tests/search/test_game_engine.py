@@ -8,7 +8,15 @@ import game_toys as toys
 import numpy as np
 import pytest
 
-from optkit.search.games import Strategies, asked, check_potential, gains, nash_gain, unilateral
+from optkit.search.games import (
+    Strategies,
+    asked,
+    asked_in_turn,
+    check_potential,
+    gains,
+    nash_gain,
+    unilateral,
+)
 from optkit.space import Game, Space
 
 
@@ -19,6 +27,8 @@ def test_strategies_are_numbered_with_the_last_position_fastest(seed: int) -> No
     for z in toys.profiles(instance)[::5]:
         expected = toys.plain_deviations(game, z)
         numbers = strategies.numbers(z)
+        rows = asked_in_turn(game, strategies, z)
+        assert [row.tolist() for row in rows] == expected
         for player in range(strategies.players):
             assert strategies.counts[player] == len(expected[player])
             assert asked(game, strategies, z, player).tolist() == expected[player]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from alternatives.block_placement.pyomo_highs import pyomo_highs
 from scaling_numbers import gap_at, gap_text, in_time, seconds_of
-from scaling_report import Line, Report
+from scaling_report import Report
 
 import optkit
+from cases.summaries import compared
 from optkit.result import Result
 
 _PYOMO = "Pyomo, its HiGHS"
@@ -40,7 +41,7 @@ def storage(report: Report) -> None:
         measured = f"{seconds_of(mip) / seconds_of(result):.3g}x"
         report.figure(f"storage, {size}, mip over storage", "-", measured)
     line = report.other(size, _PYOMO, pyomo_highs, small, result, report.settings.other_s)
-    report.figure(f"storage, {size}, {_PYOMO}", "-", _compared(line))
+    report.figure(f"storage, {size}, {_PYOMO}", "-", compared(line))
 
 
 def energy(report: Report) -> None:
@@ -58,7 +59,7 @@ def energy(report: Report) -> None:
     size = f"K={2 * rate}"
     result = report.ours(size, small, "lagrangian")
     line = report.other(size, _PYOMO, pyomo_highs, small, result, report.settings.other_s)
-    report.figure(f"energy, {size}, {_PYOMO}", "-", _compared(line))
+    report.figure(f"energy, {size}, {_PYOMO}", "-", compared(line))
 
 
 def cycles(report: Report) -> None:
@@ -74,7 +75,7 @@ def cycles(report: Report) -> None:
         report.figure(f"cycles {size}, at 2 s", published.get(rate, "-"), _at_2_s(result))
         report.figure(f"cycles {size}", "-", in_time(result))
         line = report.other(size, _PYOMO, pyomo_highs, instance, result, settings.other_s)
-        report.figure(f"cycles {size}, {_PYOMO}", "-", _compared(line))
+        report.figure(f"cycles {size}, {_PYOMO}", "-", compared(line))
 
 
 def energy_load(report: Report) -> None:
@@ -94,11 +95,3 @@ def _early(result: Result) -> str:
 
 def _at_2_s(result: Result | None) -> str:
     return "failed" if result is None else gap_text(gap_at(result, 2.0))
-
-
-def _compared(line: Line) -> str:
-    if line.solve_s is None:
-        return line.note
-    seconds = (line.build_s or 0.0) + line.solve_s
-    ratio = "" if line.ratio is None else f", {line.ratio:.3g}x the time of ours to the same gap"
-    return f"gap {gap_text(line.gap)} in {seconds:.3g} s{ratio}"

@@ -49,9 +49,7 @@ class ChannelsAlone(Instance):
         o = self.static
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             outcome = judge(o, decisions)
-            own = np.log2(
-                (o.threshold + outcome.local_overhead) / (o.threshold + outcome.overhead)
-            )
+            own = np.log2((o.threshold + outcome.local_overhead) / (o.threshold + outcome.overhead))
         away = decisions > 0
         late = np.where(away, outcome.delay_s > o.deadline_s * (1 + SLACK), o.late_at_home)
         dear = away & (outcome.overhead > outcome.local_overhead * (1 + SLACK))

@@ -46,7 +46,9 @@ class CoalitionMaster:
     Attributes
     ----------
     columns : the coalitions so far.
+    value : [columns] their gains.
     weight : [columns] how much of each the last solution chooses.
+    prices : of the last solution.
     cuts : the rows added so far.
     """
 
@@ -61,6 +63,7 @@ class CoalitionMaster:
         self.weight: Floats = np.zeros(0)
         self._known: set[bytes] = set()
         self.cuts: list[Cut] = []
+        self.prices: Prices | None = None
         self._in_cut: Ints = np.zeros((services, 0), dtype=np.int64)
         late = np.flatnonzero(o.late_at_home)
         for i in late:
@@ -84,6 +87,7 @@ class CoalitionMaster:
                 fresh.append(ordered)
                 values.append(float(value))
         if fresh:
+            self.weight = np.concatenate([self.weight, np.zeros(len(fresh))])
             self._master.add_columns(-np.array(values), self._entries(fresh))
             self.columns.extend(fresh)
             self.value = np.concatenate([self.value, values])
@@ -114,7 +118,17 @@ class CoalitionMaster:
         sides = np.concatenate([self._sides, [cut.side for cut in self.cuts]])
         cuts = self._kernel_cuts(price[services + 2 :])
         prices = Prices(price[:services], float(price[services + 1]), float(price[services]), cuts)
+        self.prices = prices
         return float(price @ sides), prices
+
+    def coalitions(self, numbers: Ints) -> Coalitions:
+        """Some of the columns."""
+        return Coalitions.of([self.columns[j] for j in numbers], self.value[numbers])
+
+    def reduced(self, prices: Prices) -> Floats:
+        """Reduced gains [columns] at some prices of this master."""
+        inside = self._incidence(self.columns)
+        return reduced_gains(self.value, inside, prices)
 
     def _entries(self, columns: list[Ints]) -> sparse.csc_matrix:
         inside = self._incidence(columns)
@@ -145,7 +159,22 @@ def _counts(in_cut: Ints, units: Ints, inside: sparse.csc_matrix) -> sparse.csr_
     """Entries [C, columns] of cuts of weights [N, C] for coalitions given by an incidence."""
     if in_cut.shape[1] == 0:
         return sparse.csr_matrix((0, inside.shape[1]))
-    sums = sparse.csr_matrix(in_cut.T.astype(float)) @ inside
+    return _floors((sparse.csr_matrix(in_cut.T.astype(float)) @ inside).tocsr(), units)
+
+
+def reduced_gains(value: Floats, inside: sparse.csc_matrix, prices: Prices) -> Floats:
+    """Gains [J] less what coalitions of incidence [N, J] cost."""
+    gain = value - prices.channel - inside.T @ (prices.service + prices.offloader)
+    cuts = prices.cuts
+    if len(cuts.price):
+        shape = (inside.shape[0], len(cuts.price))
+        weights = sparse.csr_matrix((cuts.weight.astype(float), cuts.cut, cuts.start), shape)
+        gain -= _floors((weights.T @ inside).tocsr(), cuts.unit).T @ cuts.price
+    return np.asarray(gain)
+
+
+def _floors(sums: sparse.csr_matrix, units: Ints) -> sparse.csr_matrix:
+    """Whole numbers of units in sums [C, J] of weights."""
     sums.data = np.floor(sums.data / np.repeat(units, np.diff(sums.indptr)) + 1e-9)
     sums.eliminate_zeros()
     return sums

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from formulations.channel_choice.instance import ChannelChoice
+from formulations.channel_choice.objective import qos
 from formulations.channel_choice.offloading import Offloading
 from optkit.evaluation import Evaluation
 from optkit.run import Run
@@ -25,6 +26,9 @@ class Held:
     ----------
     offloading : the problem that is left.
     start : [N] channels of the warm start, or ``None``.
+    gain : of the best decision reported so far over all at home; -inf before.
+    target : a gain that a bound may have for that decision to be optimal.
+    channels : [N] of that decision, or ``None``.
     """
 
     def __init__(self, instance: ChannelChoice, run: Run) -> None:
@@ -40,10 +44,20 @@ class Held:
                 self._omega = run.warm_start[0][instance.services :]
             run.note(held="where heads run")
         self.offloading: Offloading = instance.offloading(self._omega)
+        if self._omega is not None:
+            self._origin = float(qos(self.offloading, self.offloading.local_overhead).sum())
+        self.gain = self.target = -np.inf
+        self.channels: Ints | None = None
 
     def found(self, channels: ArrayLike) -> Evaluation:
         """Report channels [N]."""
-        return self._run.found(self.decision(channels))
+        x = np.array(channels, dtype=np.int64)
+        evaluation = self._run.found(self.decision(x))
+        gain = evaluation.objective - self._origin
+        if evaluation.feasible and gain > self.gain:
+            self.gain, self.target = gain, gain + 0.5 * evaluation.tolerance
+            self.channels = x
+        return evaluation
 
     def decision(self, channels: ArrayLike) -> Ints:
         """The decision vector [n] of channels [N] with heads where they are held."""
@@ -59,6 +73,11 @@ class Held:
         """Report that no decision meets the deadlines."""
         if self._omega is None:
             self._run.infeasible()
+
+
+def coalitions_of(channels: Ints) -> list[Ints]:
+    """Who shares each channel that is used (inverse of `channels_of`)."""
+    return [np.flatnonzero(channels == number) for number in np.unique(channels[channels > 0])]
 
 
 def channels_of(coalitions: list[Ints], services: int) -> Ints:

@@ -178,9 +178,7 @@ class _Search:
         self._closed = max(self._closed, upper)  # there is nothing left to branch on
         node.priority = np.inf, 0
 
-    def _most_optimistic(
-        self, fixed: Ints, relaxed: Relaxed, reference: Ints, part: Run
-    ) -> int:
+    def _most_optimistic(self, fixed: Ints, relaxed: Relaxed, reference: Ints, part: Run) -> int:
         """The service whose place, once decided, may bring the bound down most.
 
         Reports what the two halves of the bound give as decisions, too.

@@ -143,7 +143,9 @@ class JointBound:
         quality = held.worth(*states).quality
         best = np.full(len(fixed), -np.inf)
         np.maximum.at(best, states.service, quality)
-        away = (states.place != self._heads.home[states.service]) & (quality == best[states.service])
+        away = (states.place != self._heads.home[states.service]) & (
+            quality == best[states.service]
+        )
         omega = np.zeros(len(fixed), dtype=np.int64)
         omega[states.service[away]] = 1
         return np.where(fixed < 0, omega, fixed), float(best.sum())
@@ -158,37 +160,48 @@ class JointBound:
         the least where R < S. At home for reference S >= R: then the least h, with a deadline
         too, since R only grows as the head takes longer.
         """
-        heads, o = self._heads, self._o
+        heads = self._heads
         size = heads.head_flop[:, 0] if self._by_work else np.ones(len(fixed))
         servers = len(heads.speed)
         open_ = fixed < 0
         place = np.where(fixed == 1, heads.away, heads.home)
-        certain = np.bincount(place[~open_], size[~open_], servers)
-        possible = np.bincount(heads.home[open_], size[open_], servers)
-        possible += np.bincount(heads.away[open_], size[open_], servers)
+        certain, possible = np.zeros(servers), np.zeros(servers)
+        np.add.at(certain, place[~open_], size[~open_])
+        np.add.at(possible, heads.home[open_], size[open_])
+        np.add.at(possible, heads.away[open_], size[open_])
         simple = np.full(len(fixed), not self._several_cuts)
         only_low = simple & ~held.offloaded
         all_between = ~only_low & ~(simple & ~self._timed)
-        parts: list[tuple[Ints, Ints, Floats]] = []
+        services: list[Ints] = []
+        hosts: list[Ints] = []
+        amounts: list[Floats] = []
         for omega, where in enumerate((heads.home, heads.away)):
             service = np.flatnonzero(open_ | (fixed == omega))
             server = where[service]
             low = certain[server] + np.where(open_[service], size[service], 0.0)
             high = certain[server] + possible[server]
-            parts.append((service, server, low))
-            if least:
-                continue
-            wide = ~only_low[service] & (high > low)
-            parts.append((service[wide], server[wide], high[wide]))
-            between = np.flatnonzero(wide & all_between[service])
+            wide = np.flatnonzero(~only_low[service] & (high > low))
+            between = wide[all_between[service[wide]]]
             steps = np.maximum(high - low - 1, 0).astype(np.int64)[between]
-            rank = np.arange(steps.sum()) - np.repeat(np.cumsum(steps) - steps, steps)
-            chosen = np.repeat(between, steps)
-            parts.append((service[chosen], server[chosen], low[chosen] + 1 + rank))
-        service, server, amount = (np.concatenate(column) for column in zip(*parts, strict=True))
+            step = np.arange(steps.sum()) - np.repeat(np.cumsum(steps) - steps, steps)
+            inner = np.repeat(between, steps)
+            if least:
+                wide = inner = wide[:0]
+                step = step[:0]
+            for rows, amount in (
+                (np.arange(len(service)), low),
+                (wide, high[wide]),
+                (inner, low[inner] + 1.0 + step),
+            ):
+                services.append(service[rows])
+                hosts.append(server[rows])
+                amounts.append(amount)
+        service, server, work = (
+            np.concatenate(services), np.concatenate(hosts), np.concatenate(amounts),
+        )  # fmt: skip
         backlog = heads.backlog_flop[server][:, None]
         each = np.ones((len(service), 1)) if self._by_work else heads.head_flop[service]
-        states = States(service, server, backlog + amount[:, None] * each)
+        states = States(service, server, backlog + work[:, None] * each)
         if least:
             return states
         return self._extreme(states, simple & ~self._timed, held.offloaded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,9 +18,10 @@ Ints = NDArray[np.int64]
 #: Neighbouring levels of received power differ by this factor.
 _RATIO = 1.03
 #: Loads this close (relative) are one.
-_SAME = 1e-9
+_SAME = 1e-12
 #: Units of load into which the packing table divides a level's power.
-_UNITS = 256
+_UNITS = 64
+_FINE_UNITS = 1024
 #: A reduced gain below this is rounding.
 NEGLIGIBLE = 1e-9
 #: Where the best coalition is sought, levels without one of this part of the best may be skipped.
@@ -80,6 +82,13 @@ class Coalitions:
 
     def __getitem__(self, number: int) -> Ints:
         return self.member[self.start[number] : self.start[number + 1]]
+
+    @classmethod
+    def of(cls, members: Sequence[Ints], value: Floats) -> Coalitions:
+        """From the members of each."""
+        start = np.concatenate([[0], np.cumsum([len(those) for those in members])])
+        empty = np.zeros(0, dtype=np.int64)
+        return cls(start.astype(np.int64), np.concatenate([empty, *members]), value)
 
     def take(self, numbers: Ints) -> Coalitions:
         """Some of them."""
@@ -148,7 +157,7 @@ class Pricer:
         found, upper, complete = search_levels(
             self.o, self.k, self.limits, prices.cuts, dual, prices.channel,
             self.low_w, self.high_w, self.table, np.argsort(-self._key, kind="stable"),
-            -np.inf if keep_all else 0.0, floor, _PART, keep_all, nodes, _PATIENCE, thorough, _UNITS,
+            -np.inf if keep_all else 0.0, floor, _PART, keep_all, nodes, _PATIENCE, thorough, _FINE_UNITS if thorough or keep_all else _UNITS,
             member, start, value, reduced, self._key,
         )  # fmt: skip
         start = start[: found + 1].copy()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from formulations.channel_choice.coalition_kernels import coalition_value
 from formulations.channel_choice.exact.coalition_master import CoalitionMaster
 from formulations.channel_choice.exact.pricing import NEGLIGIBLE, Pricer, Prices
+from formulations.channel_choice.exact.shares import alone, best_alone
 from formulations.channel_choice.offloading import Offloading
+from formulations.channel_choice.overhead_kernels import gain
 from optkit.run import Run
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 #: Partial coalitions of one search before it is cut off (a second or two).
 _NODES = 20_000_000
 _ROUNDS = 1000
@@ -21,18 +27,42 @@ class Relaxation:
 
     Attributes
     ----------
+    least : no decision gains as little; what is bounded by it does not exist.
     bound : no decision of so many offloaders gains more.
     prices : of the best bound so far.
     converged : whether `bound` is the optimum of the linear programme with its cuts.
     """
 
-    def __init__(self, o: Offloading, k: int, most: int, penalty: float) -> None:
+    def __init__(self, o: Offloading, k: int, most: int) -> None:
         self.o, self.k, self.most = o, k, most
         self.pricer = Pricer(o, k)
+        own = alone(o, k)
+        late = o.late_at_home
+        self.bound = best_alone(own, late, most)
+        self.least = -1.0
+        for i in np.flatnonzero(late & np.isfinite(own)):  # worst where it only just may
+            self.least += min(0.0, gain(o, i, self.pricer.limits[i], k))
+        penalty = 1.0 + max(self.bound - self.least, 0.0)
         self.master = CoalitionMaster(o, most, penalty)
-        self.bound = np.inf
+        singles = np.flatnonzero(np.isfinite(own))
+        self.master.add((np.array([i]), own[i]) for i in singles)
         self.prices: Prices | None = None
         self.converged = False
+
+    def seed(self, coalitions: Iterable[Ints]) -> None:
+        """Begin with some sets of services, where they may share a channel here."""
+        limits, power_w = self.pricer.limits, self.o.power_w
+        for members in coalitions:
+            load_w = float(power_w[members].sum())
+            if load_w <= limits[members].min():
+                value = coalition_value(self.o, self.k, members, len(members), load_w)
+                self.master.add([(members, value)])
+
+    @property
+    def offloaders(self) -> float:
+        """How many services the last solution offloads."""
+        sizes = np.array([len(members) for members in self.master.columns])
+        return float(sizes @ self.master.weight)
 
     def solve(self, run: Run, cutoff: float) -> None:
         """Add coalitions until none is worth its price, or the bound is down to the cutoff."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from formulations.channel_choice.coalition_kernels import fill_alone
 from formulations.channel_choice.offloading import Offloading
-from formulations.channel_choice.overhead_kernels import gains, thresholds
+from formulations.channel_choice.overhead_kernels import thresholds
 
 Floats = NDArray[np.float64]
 
@@ -22,8 +23,9 @@ def alone(o: Offloading, k: int) -> Floats:
 
     No service gains more on a shared channel or served as one of more.
     """
-    at_own_load = np.diagonal(gains(o, o.power_w, k))
-    return np.where(o.power_w <= thresholds(o, k), at_own_load, -np.inf)
+    gain = np.empty(len(o.power_w))
+    fill_alone(o, k, gain)
+    return np.where(o.power_w <= thresholds(o, k), gain, -np.inf)
 
 
 def best_alone(gain: Floats, mandatory: NDArray[np.bool_], most: int) -> float:

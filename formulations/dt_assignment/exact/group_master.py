@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from formulations.dt_assignment.exact.columns import Columns
+from formulations.dt_assignment.exact.goal import Goal
 from formulations.dt_assignment.exact.pricing import Priced, Pricer
 from optkit.backends.feed import SolveStatus
 from optkit.exact.master import ColumnMaster
@@ -42,6 +43,7 @@ class GroupMaster:
     pricer : finds groups.
     center : [M] prices to begin with.
     columns : to begin with.
+    goal : receives bounds.
 
     Attributes
     ----------
@@ -52,8 +54,9 @@ class GroupMaster:
     rounds : linear programmes solved.
     """
 
-    def __init__(self, pricer: Pricer, center: Floats, columns: Columns) -> None:
-        self._pricer = pricer
+    def __init__(self, pricer: Pricer, center: Floats, columns: Columns, goal: Goal) -> None:
+        self.pricer = pricer
+        self._goal = goal
         self._unit = max(float(np.abs(center).mean()), 1e-9)
         self._worst = pricer.worst()
         self.pi = center
@@ -82,7 +85,7 @@ class GroupMaster:
     def columns(self) -> Columns:
         """Every group of the master whose pairs are open."""
         every = Columns.joined(self._batches)
-        return every.take(every.fits(self._pricer.is_open))
+        return every.take(every.fits(self.pricer.is_open))
 
     def add(self, columns: Columns) -> int:
         """Add the groups that are new; returns how many there are."""
@@ -95,7 +98,7 @@ class GroupMaster:
             return 0
         fresh = columns.take(np.array(new))
         numbers = self._master.add_columns(
-            fresh.cost, fresh.rows(self._pricer.twins, self._pricer.servers)
+            fresh.cost, fresh.rows(self.pricer.twins, self.pricer.servers)
         )
         self._batches.append(fresh)
         self._numbers.append(np.array(numbers))
@@ -105,27 +108,24 @@ class GroupMaster:
         """Take the groups with a closed pair out of the linear programme."""
         if not self._batches:
             return
-        closed = ~Columns.joined(self._batches).fits(self._pricer.is_open)
+        closed = ~Columns.joined(self._batches).fits(self.pricer.is_open)
         self._master.change_bounds(
             np.concatenate(self._numbers), 0.0, np.where(closed, 0.0, math.inf)
         )
 
-    def ascend(self, run: Run, target: float, *, rounds: int = 200) -> None:
+    def ascend(self, run: Run, *, rounds: int = 200) -> None:
         """Raise the bound by steps along a smoothed subgradient, and keep the groups met.
 
         Much cheaper than linear programmes while the prices are poor (Polyak's step towards the
         target, shortened where nothing is gained).
-
-        Parameters
-        ----------
-        target : an upper bound on the optimum.
         """
+        target = self._goal.cut
         pi, step, stalled = self.pi, 1.0, 0
         direction, start, met = np.zeros(len(pi)), -math.inf, []
         for count in range(rounds):
             if run.stopped() or self.bound >= target:
                 break
-            priced = self._pricer.price(pi, run, keep=1)
+            priced = self.pricer.price(pi, run, keep=1)
             if priced is None:
                 break
             met.append(priced.columns)
@@ -148,23 +148,18 @@ class GroupMaster:
             pi = np.maximum(0.0, pi + step * (target - priced.bound) / length * direction)
         self.add(Columns.joined(met[-_KEPT:]))
 
-    def generate(self, run: Run, cut: float, *, gap: float = 0.0, keep: int = 8) -> None:
-        """Add groups until none improves the master, the bound reaches `cut` or the run stops.
-
-        Parameters
-        ----------
-        cut : only decisions that cost less are of interest.
-        gap : the master may end so far above the bound.
-        """
+    def generate(self, run: Run, *, keep: int = 8) -> None:
+        """Add groups until none improves the master, the bound says enough or the run stops."""
         self.converged = False
-        while not run.stopped() and self.bound < cut:
+        while not run.stopped() and self.bound < self._goal.cut:
             prices = self._solve()
             if prices is None:
                 return
-            if self.value - self.bound <= max(gap, _SMALL * self._unit):
+            if self.value - self.bound <= _SMALL * self._unit:
                 self.converged = True
                 return
             added = self._improve(prices, run, keep)
+            self._goal.report(self.bound)
             if added is None or (self.best is not None and self.bound > self._worst):
                 self.possible = not self.bound > self._worst * (1 + 1e-9) + self._unit
                 return
@@ -184,7 +179,7 @@ class GroupMaster:
             return None
         used = point.values[list(self._artificial)]
         self.value = point.objective if float(used.max(initial=0.0)) <= 1e-9 else math.inf
-        twins = self._pricer.twins
+        twins = self.pricer.twins
         return np.maximum(point.duals[:twins], 0.0), np.minimum(point.duals[twins:], 0.0)
 
     def _improve(self, prices: tuple[Floats, Floats], run: Run, keep: int) -> int | None:
@@ -193,7 +188,7 @@ class GroupMaster:
         weight = _SMOOTHING
         while True:
             point = weight * self.pi + (1.0 - weight) * pi
-            priced = self._pricer.price(point, run, keep=keep)
+            priced = self.pricer.price(point, run, keep=keep)
             if priced is None:
                 return None
             if priced.bound > self.bound:
@@ -209,7 +204,7 @@ class GroupMaster:
         """Let a twin stay unplaced at a cost; earlier offers are withdrawn."""
         if self._artificial:
             self._master.change_bounds(list(self._artificial), 0.0, 0.0)
-        twins = self._pricer.twins
-        entries = np.vstack([np.eye(twins), np.zeros((self._pricer.servers, twins))])
+        twins = self.pricer.twins
+        entries = np.vstack([np.eye(twins), np.zeros((self.pricer.servers, twins))])
         self._artificial = self._master.add_columns(np.full(twins, cost), entries)
         self._unplaced = cost

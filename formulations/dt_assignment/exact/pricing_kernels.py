@@ -79,7 +79,7 @@ def cell(use, step, cells):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def search(items, n, level, ordered, row, table, shape, width, ways, steps, cells, room, kept, out, nodes):  # type: ignore[no-untyped-def]
+def search(items, n, level, ordered, row, table, shape, width, ways, steps, cells, room, cuts, met, kept, out, nodes):  # type: ignore[no-untyped-def]
     """Every group of cost at most the threshold, or the best few of them.
 
     Parameters
@@ -87,8 +87,12 @@ def search(items, n, level, ordered, row, table, shape, width, ways, steps, cell
     items : costs and sums of the n items, see `gather`; level : wanted size of a group, 0 for any.
     ordered : whether only the newest twin's latency changes when it joins.
     row : [n] row of the table for the items i..; ways : the two resources of the table, -1 none.
+    cuts : first [M + 1] and numbers of the cuts of each twin, and the price of each cut, paid by
+        groups with two of its elements.
+    met : [K] elements of each cut that every group has; as it was at the end.
     kept : best groups so far where only those are wanted (size 0: all).
-    out : threshold, number of groups, number of entries, and the arrays that receive groups.
+    out : the arrays that receive groups, their costs without cuts; and the state: threshold,
+        number of groups, number of entries, least cost.
     nodes : at most so many groups are looked at.
 
     Returns
@@ -97,36 +101,39 @@ def search(items, n, level, ordered, row, table, shape, width, ways, steps, cell
     """
     twin, v, slope, part, other_slope, other_part, z_part, cap, demand, ahead = items
     costs, starts, entries, state = out
-    kept_cost, kept_size, kept_twin = kept
+    kept_cost, kept_pure, kept_size, kept_twin = kept
+    first_cut, cut_number, cut_price = cuts
     keep, resources = len(kept_cost), demand.shape[0]
     deepest = n if level == 0 else level
     cost = np.zeros(deepest + 1)
-    sums = np.zeros((deepest + 1, 4))  # part, other part, sum of the table, least cap
+    sums = np.zeros((deepest + 1, 5))  # part, other part, sum of the table, least cap, cuts
     use = np.zeros((deepest + 1, resources))
     following = np.zeros(deepest + 1, np.int64)
     chosen = np.zeros(deepest + 1, np.int64)
     sums[0, 3] = np.inf
-    d = 0
+    full, d = False, 0
     while d >= 0:
         i = following[d]
-        if i >= n or (level > 0 and (d == level or n - i < level - d)):
-            d -= 1
-            continue
-        b, c = 0, 0
-        if ways[0] >= 0:
-            b = cell(use[d, ways[0]], steps[0], cells[0])
-        if ways[1] >= 0:
-            c = cell(use[d, ways[1]], steps[1], cells[1])
-        bound = look(table, row[i], shape, width, sums[d, 2], b, c)
-        if level > 0:
-            bound = max(bound, ahead[i + level - d] - ahead[i])
+        bound = np.inf
+        if i < n and (level == 0 or (d < level and n - i >= level - d)):
+            b, c = 0, 0
+            if ways[0] >= 0:
+                b = cell(use[d, ways[0]], steps[0], cells[0])
+            if ways[1] >= 0:
+                c = cell(use[d, ways[1]], steps[1], cells[1])
+            bound = look(table, row[i], shape, width, sums[d, 2], b, c)
+            if level > 0:
+                bound = max(bound, ahead[i + level - d] - ahead[i])
         if cost[d] + bound > state[0]:
+            if d > 0:
+                for q in range(first_cut[chosen[d]], first_cut[chosen[d] + 1]):
+                    met[cut_number[q]] -= 1
             d -= 1
             continue
         following[d] = i + 1
         nodes -= 1
         if nodes < 0:
-            return nodes
+            break
         total = sums[d, 0] + part[i]
         limit = cap[i] if ordered else min(sums[d, 3], cap[i])
         if total > limit:
@@ -139,30 +146,42 @@ def search(items, n, level, ordered, row, table, shape, width, ways, steps, cell
         if not fits:
             continue
         now = cost[d] + v[i] + slope[i] * sums[d, 0] + other_slope[i] * sums[d, 1]
+        paid, m = sums[d, 4], twin[i]
+        for q in range(first_cut[m], first_cut[m + 1]):
+            if met[cut_number[q]] == 1:
+                now += cut_price[cut_number[q]]
+                paid += cut_price[cut_number[q]]
+            met[cut_number[q]] += 1
         d += 1
-        cost[d], following[d], chosen[d] = now, i + 1, twin[i]
+        cost[d], following[d], chosen[d] = now, i + 1, m
         sums[d, 0], sums[d, 1] = total, sums[d - 1, 1] + other_part[i]
-        sums[d, 2], sums[d, 3] = sums[d - 1, 2] + z_part[i], limit
+        sums[d, 2], sums[d, 3], sums[d, 4] = sums[d - 1, 2] + z_part[i], limit, paid
         if now > state[0] or (level > 0 and d < level):
             continue
+        state[3] = min(state[3], now)
         if keep == 0:
             count, used = int(state[1]), int(state[2])
             if count >= len(costs) or used + d > len(entries):
-                return -1
-            costs[count] = now
+                full = True
+                break
+            costs[count] = now - paid
             for e in range(d):
                 entries[used + e] = chosen[e + 1]
             starts[count + 1] = used + d
             state[1], state[2] = count + 1, used + d
             continue
         slot = int(np.argmax(kept_cost))
-        kept_cost[slot], kept_size[slot] = now, d
+        kept_cost[slot], kept_pure[slot], kept_size[slot] = now, now - paid, d
         for e in range(d):
             kept_twin[slot, e] = chosen[e + 1]
         worst = kept_cost.max()
         if worst < np.inf:  # equal ones are not wanted either
             state[0] = min(state[0], worst - 1e-12 * abs(worst))
-    return nodes
+    while d > 0:  # cut short
+        for q in range(first_cut[chosen[d]], first_cut[chosen[d] + 1]):
+            met[cut_number[q]] -= 1
+        d -= 1
+    return -1 if full else nodes
 
 
 @njit(cache=True)
@@ -256,12 +275,13 @@ def tabulate(grid, s, items, negative, level, extra, table):  # type: ignore[no-
 
 
 @njit(cache=True)
-def scan(g, grid, pi, is_open, servers, threshold, keep, nodes, price, exact, out_server, out):  # type: ignore[no-untyped-def]
+def scan(g, grid, pi, cuts, cut_server, is_open, servers, threshold, keep, nodes, price, exact, out_server, out):  # type: ignore[no-untyped-def]
     """Cheap groups on some servers, and a bound on the cheapest one of each.
 
     Parameters
     ----------
     pi : [M] prices of the twins; is_open : [S, M] pairs that may be used.
+    cuts : as for `search`; cut_server : [K] the server among the elements of each cut, or -1.
     threshold : [S] groups that cost more are left out.
     keep : so many of the best groups a server; 0 for all.
     nodes : groups that are looked at on one server at most.
@@ -274,14 +294,21 @@ def scan(g, grid, pi, is_open, servers, threshold, keep, nodes, price, exact, ou
     for s in servers:
         largest = max(largest, grid.sums * grid.cells[s, 0] * grid.cells[s, 1])
     table = np.empty((twins + 1, largest))
-    kept = (np.full(keep, np.inf), np.zeros(keep, np.int64), np.zeros((keep, twins), np.int64))
+    kept = (
+        np.full(keep, np.inf),
+        np.zeros(keep),
+        np.zeros(keep, np.int64),
+        np.zeros((keep, twins), np.int64),
+    )
+    met = np.zeros(len(cut_server), np.int64)
     costs, starts, entries, state = out
     resources = g.demand.shape[0]
     room, none = np.empty(resources), np.zeros(twins)
     for s in servers:
-        state[0] = threshold[s]
+        state[0], state[3] = threshold[s], np.inf
         kept[0][:] = np.inf
-        first, used, left = int(state[1]), 0, nodes
+        met[:] = cut_server == s
+        first, left = int(state[1]), nodes
         lowest, complete = np.inf, True
         for r in range(resources):
             room[r] = g.room[r, s]
@@ -310,13 +337,13 @@ def scan(g, grid, pi, is_open, servers, threshold, keep, nodes, price, exact, ou
                     state[0] = min(state[0], _NEAR * bound)
                 left = search(
                     items, n, level, g.ordered, row, table, shape, width, grid.resource[s],
-                    grid.step[s], grid.cells[s], room, kept, out, left,
+                    grid.step[s], grid.cells[s], room, cuts, met, kept, out, left,
                 )  # fmt: skip
                 if keep > 0 and left >= 0 and kept[0].min() == np.inf:
                     state[0] = threshold[s]
                     left = search(
                         items, n, level, g.ordered, row, table, shape, width, grid.resource[s],
-                        grid.step[s], grid.cells[s], room, kept, out, left,
+                        grid.step[s], grid.cells[s], room, cuts, met, kept, out, left,
                     )  # fmt: skip
                 if left < 0:
                     complete, lowest = False, min(lowest, bound)
@@ -330,18 +357,15 @@ def scan(g, grid, pi, is_open, servers, threshold, keep, nodes, price, exact, ou
             level += 1
         for k in range(keep):
             count, used = int(state[1]), int(state[2])
-            size = kept[1][k]
+            size = kept[2][k]
             if kept[0][k] == np.inf or count >= len(costs) or used + size > len(entries):
                 continue
-            costs[count] = kept[0][k]
-            entries[used : used + size] = kept[2][k, :size]
+            costs[count] = kept[1][k]
+            entries[used : used + size] = kept[3][k, :size]
             starts[count + 1] = used + size
             state[1], state[2] = count + 1, used + size
-        last = int(state[1])
-        for k in range(first, last):
-            out_server[k] = s
-            lowest = min(lowest, costs[k])
-        price[s], exact[s] = min(lowest, threshold[s]), complete
+        out_server[first : int(state[1])] = s
+        price[s], exact[s] = min(lowest, state[3], threshold[s]), complete
 
 
 @njit(cache=True)

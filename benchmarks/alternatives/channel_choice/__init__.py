@@ -1,0 +1,1 @@
+"""For channel_choice: SCIP, and Pyomo's HiGHS over all coalitions."""

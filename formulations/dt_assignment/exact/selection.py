@@ -1,0 +1,109 @@
+"""The cheapest choice of given groups that places every twin once, by mixed-integer programming."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from formulations.dt_assignment.exact.columns import Columns
+from formulations.dt_assignment.exact.pricing import Priced
+from optkit.backends.feed import SolveStatus
+from optkit.backends.highs import solve_model
+from optkit.backends.linear import LinearModel
+from optkit.run import Run
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+#: Costs below this part of the largest price are rounding.
+_NOTHING = 1e-11
+
+
+def choose(
+    columns: Columns,
+    pi: Floats,
+    priced: Priced,
+    run: Run,
+    *,
+    cover: bool = False,
+    time_s: float | None = None,
+) -> float:
+    """Solve the choice; decisions go to the run.
+
+    The objective is what a choice costs above the bound of the prices, so that none of its
+    coefficients is negative and the numbers are of the size of the gap.
+
+    Parameters
+    ----------
+    columns : groups to choose from; every server may stay empty.
+    pi, priced : prices [M] and what they say.
+    cover : twins may be placed more than once, which a decision then undoes.
+
+    Returns
+    -------
+    A bound on the cost of every choice from these groups, infinite where there is none.
+    """
+    twins, servers, count = len(pi), len(priced.price), len(columns)
+    above = columns.cost - columns.sums(pi) - priced.price[columns.server]
+    above[above < _NOTHING * float(np.abs(priced.price).max(initial=0.0))] = 0.0
+    blocks = [columns.rows(twins, servers), sparse.eye(twins + servers, servers, k=-twins)]
+    cost = [above, -priced.price]
+    if cover:  # a twin that is placed once too often pays back its price
+        blocks.append(-sparse.eye(twins + servers, twins))
+        cost.append(pi)
+    matrix = sparse.hstack(blocks, format="csc")
+    model = LinearModel(
+        cost=np.concatenate(cost),
+        matrix=matrix,
+        row_lower=np.ones(twins + servers),
+        row_upper=np.ones(twins + servers),
+        lower=np.zeros(matrix.shape[1]),
+        upper=np.concatenate([np.ones(count + servers), np.full(twins * cover, np.inf)]),
+        integer=np.arange(matrix.shape[1]) < count + servers,
+    )
+    start = None if run.objective is None else incumbent_values(columns, servers, run.x)
+    if start is not None and cover:
+        start = np.concatenate([start, np.zeros(twins)])
+    owner = columns.owner
+
+    def decode(values: Floats) -> tuple[Ints, dict[str, Any]] | None:
+        used = values[:count][owner] > 0.5
+        x = np.full(twins, -1)
+        x[columns.twins[used]] = columns.server[owner[used]]
+        return (x, {}) if (x >= 0).all() else None
+
+    solution = solve_model(
+        model,
+        run,
+        bound_of=None,
+        decode=decode,
+        start=start,
+        time_s=time_s,
+    )
+    if solution.status is SolveStatus.INFEASIBLE:
+        return math.inf
+    if solution.bound is None:
+        return -math.inf
+    return priced.bound + solution.bound
+
+
+def incumbent_values(columns: Columns, servers: int, x: Ints | None) -> Floats | None:
+    """Values of the columns, then of the empty servers, in a decision; None if one is absent."""
+    if x is None:
+        return None
+    own = np.bincount(
+        columns.owner, weights=x[columns.twins] == columns.server[columns.owner],
+        minlength=len(columns),
+    )  # fmt: skip
+    size = np.bincount(x, minlength=servers)
+    same = (own == np.diff(columns.starts)) & (own == size[columns.server])
+    values = np.concatenate([same.astype(float), (size == 0).astype(float)])
+    _, first = np.unique(columns.server[same], return_index=True)
+    if len(first) != int((size > 0).sum()):
+        return None
+    values[: len(columns)] = 0.0
+    values[np.flatnonzero(same)[first]] = 1.0
+    return values

@@ -1,0 +1,177 @@
+"""Column generation over groups of twins: agreement with enumeration, bounds and ends."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from formulations.dt_assignment.exact.pricing import Pricer
+from formulations.dt_assignment.groups import Groups
+from formulations.dt_assignment.instance import TwinAssignment
+from optkit import Stop, generate, solve
+from optkit.run import Run
+
+RULES = ("equal", "proportional", "optimal", "wspt")
+
+
+def tiny(seed: int) -> TwinAssignment:
+    return generate("dt_assignment", "tiny", seed=seed)
+
+
+def coupled(seed: int) -> TwinAssignment:
+    """Two or three servers, up to seven twins, couplings at random."""
+    rng = np.random.default_rng(seed)
+    rule = rng.choice(["", *RULES])
+    words = [w for w in ("load", "memory", "count", "deadline") if rng.random() < 0.5]
+    return generate(
+        "dt_assignment",
+        "small",
+        seed=seed,
+        couplings=",".join([*words, rule] if rule else words),
+        servers=int(rng.integers(2, 4)),
+        twins=int(rng.integers(3, 8)),
+        load_factor=float(rng.choice([1.0, 1.05, 1.2])),
+        deadline_factor=float(rng.choice([1.2, 1.6, 3.0])),
+        delay_weight=float(rng.choice([0.0, 0.5, 1.0])),
+    )
+
+
+@pytest.mark.parametrize("make", [tiny, coupled])
+def test_agrees_with_enumeration(make) -> None:
+    ends = set()
+    for seed in range(120):
+        instance = make(seed)
+        if "backhaul" in instance.couplings:
+            continue
+        truth = solve(instance, "enumerate")
+        result = solve(instance, "cg", stop=Stop(time_s=60))
+        assert result.status == truth.status, seed
+        ends.add(truth.status)
+        if truth.status == "optimal":
+            tolerance = 1e-6 * abs(truth.evaluation.objective) + 1e-9 * truth.evaluation.scale
+            assert result.evaluation.objective == pytest.approx(
+                truth.evaluation.objective, abs=tolerance
+            ), seed
+            assert result.bound <= truth.evaluation.objective + tolerance
+    assert ends == {"optimal", "infeasible"}
+
+
+def groups_of(instance: TwinAssignment, pricer: Pricer) -> dict[tuple[int, tuple[int, ...]], float]:
+    """Cost of every feasible group, by the evaluator: a decision less all the others' costs."""
+    tables, found = instance.tables, {}
+    cheapest = np.where(instance.open, tables.cost, np.inf).min(axis=1)
+    for s in range(instance.servers):
+        others = [t for t in range(instance.servers) if t != s]
+        for size in range(1, instance.twins + 1):
+            for group in combinations(np.flatnonzero(instance.open[:, s]).tolist(), size):
+                cost = group_cost(instance, s, group)
+                if cost is not None:
+                    found[s, group] = cost - cheapest[list(group)].sum()
+        assert others
+    return found
+
+
+def group_cost(instance: TwinAssignment, s: int, group: tuple[int, ...]) -> float | None:
+    """Plain sum of pair costs, limits and latencies of one group; None if it breaks something."""
+    t, rule = instance.tables, instance.cpu_sharing
+    p, w = t.compute_s[:, s], t.weight
+    order = sorted(group, key=lambda m: (p[m] / w[m], m))
+    for demand, limit in zip(t.demand, t.limit, strict=True):
+        if demand[list(group), s].sum() > limit[s] + 1e-9 * max(1.0, limit[s]):
+            return None
+    cost = float(t.cost[list(group), s].sum())
+    for place, m in enumerate(order):
+        computing = {
+            "none": p[m],
+            "equal": len(group) * p[m],
+            "proportional": sum(p[k] for k in group),
+            "optimal": np.sqrt(p[m] / w[m]) * sum(np.sqrt(w[k] * p[k]) for k in group),
+            "wspt": sum(p[k] for k in order[: place + 1]),
+        }[rule]
+        if t.transfer_s[m, s] + computing > t.deadline_s[m] * (1 + 1e-9):
+            return None
+        cost += t.delay_factor * w[m] * (computing - p[m])
+    return cost
+
+
+@pytest.mark.parametrize("rule", ["", *RULES])
+@pytest.mark.parametrize("limits", ["", "load", "memory,deadline"])
+def test_prices_lists_and_forced_pairs_are_those_of_all_groups(rule: str, limits: str) -> None:
+    couplings = ",".join(word for word in (rule, limits) if word)
+    for seed in range(2):
+        instance = generate(
+            "dt_assignment", "small", seed=seed, couplings=couplings, servers=2, twins=7,
+            deadline_factor=2.0,
+        )  # fmt: skip
+        pricer = Pricer(Groups.of(instance), instance.cpu_sharing == "equal")
+        run, groups = Run(instance), groups_of(instance, pricer)
+        rng = np.random.default_rng(seed)
+        for spread in (1.0, 4.0):
+            pi = rng.uniform(0, spread, 7) * pricer.groups.base.max()
+            reduced = {key: cost - pi[list(key[1])].sum() for key, cost in groups.items()}
+            priced = pricer.price(pi, run)
+            for s in range(2):
+                least = min([0.0, *(r for key, r in reduced.items() if key[0] == s)])
+                assert priced.price[s] == pytest.approx(least, rel=1e-9, abs=1e-9)
+            threshold = priced.price + pi.mean() + 1e-7
+            listed = pricer.within(pi, threshold, run, limit=10_000, nodes=10**6)
+            assert {
+                (int(s), tuple(sorted(listed.twins[a:b].tolist())))
+                for s, a, b in zip(
+                    listed.server, listed.starts[:-1], listed.starts[1:], strict=True
+                )
+            } == {key for key, r in reduced.items() if r <= threshold[key[0]]}
+            bounds = pricer.least(pi, threshold)
+            for (s, group), r in reduced.items():
+                for m in group:
+                    assert bounds[s, m] <= r + 1e-9 or (r > threshold[s] < bounds[s, m])
+
+
+def test_paper_size_is_proved_for_every_coupling() -> None:
+    for couplings in (*RULES, "load", "memory", "count", "wspt,memory,deadline"):
+        instance = generate("dt_assignment", "paper", seed=1, couplings=couplings)
+        result = solve(instance, "cg")
+        assert result.status == "optimal" and result.reason == "proved", couplings
+        if couplings == "equal":
+            assert result.evaluation.objective == pytest.approx(
+                solve(instance, "counts").evaluation.objective
+            )
+
+
+@pytest.mark.parametrize("iterations", [1, 300, 6001, 6050, 6500])
+def test_a_bound_of_a_run_that_was_stopped_holds(iterations: int) -> None:
+    instance = generate("dt_assignment", "4x", seed=0, couplings="proportional")
+    best = solve(instance, "cg").evaluation.objective
+    result = solve(instance, "cg", stop=Stop(iterations=iterations))
+    assert result.evaluation.feasible
+    assert result.bound is None or result.bound <= best * (1 + 1e-9)
+
+
+def test_one_server_and_hopeless_twins_end_at_once() -> None:
+    alone = {"problem": "dt_assignment", "version": 1, "pair_cost": [[2], [3]]}
+    assert solve(TwinAssignment(alone), "cg").evaluation.objective == 5
+    full = {**alone, "servers": {"max_twins": [1]}}
+    assert solve(TwinAssignment(full), "cg").status == "infeasible"
+    nowhere = {**alone, "pair_cost": [[2, 1], [None, None]]}
+    assert solve(TwinAssignment(nowhere), "cg").status == "infeasible"
+
+
+def test_limits_that_only_groups_break_are_proved_infeasible() -> None:
+    document = {
+        "problem": "dt_assignment",
+        "version": 1,
+        "pair_cost": [[1, -2]] * 5,
+        "pair_load": [[3, 3]] * 5,
+        "server_capacity": [7, 8],
+    }
+    result = solve(TwinAssignment(document), "cg", stop=Stop(time_s=30))
+    assert result.status == "infeasible"
+    document["server_capacity"] = [7, 9]
+    assert solve(TwinAssignment(document), "cg").evaluation.objective == -4
+
+
+def test_whole_costs_round_the_bound_up() -> None:
+    instance = generate("dt_assignment", "gap-c", seed=3, servers=4, twins=16)
+    result = solve(instance, "cg")
+    assert result.status == "optimal"
+    assert result.evaluation.objective == pytest.approx(solve(instance, "mip").evaluation.objective)
+    assert result.bound == round(result.bound)
