@@ -44,7 +44,7 @@ class Preset:
     Parameters
     ----------
     summary : one line for ``--help``.
-    seeds, time_limit_s : unless the call gives others.
+    seeds, time_limit_s, measure : unless the call gives others.
     """
 
     problem: str
@@ -53,6 +53,7 @@ class Preset:
     methods: tuple[str, ...]
     seeds: tuple[int, ...]
     time_limit_s: float = 60.0
+    measure: str = "both"
 
     def variants(self) -> list[Variant]:
         """Its methods, and those that decide by a policy that the problem ships."""
@@ -93,7 +94,7 @@ PRESETS: Mapping[str, Preset] = {
             f"{_GAME}[rule=system_stop]",
             f"{_GAME}[rule=async,plays=20]",
             "acco",
-            "acco[variant=index]",
+            "acco[variant=index]:objective",
             "local_search[starts=1]",
             "local_search[starts=20]",
             "mtto:shares_objective/objective",
@@ -102,6 +103,7 @@ PRESETS: Mapping[str, Preset] = {
             "bdo:whole_model_mean_objective/mean_objective",
         ),
         tuple(range(10)),
+        measure="gain",
     ),
     "channel-choice-joint": Preset(
         "channel_choice",
@@ -112,6 +114,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         (_GAME, "mp_dob", "cg", "cg+balance_dp", "balance_dp+cg", "alternate"),
         tuple(range(10)),
+        measure="gain",
     ),
     "dt-assignment-paper": Preset(
         "dt_assignment",

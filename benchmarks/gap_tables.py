@@ -100,6 +100,10 @@ def _missed(run: GapRun, reference: Reference) -> float | None:
     return _sign(run) * (run.value - reference.value)
 
 
+#: What a table shows of a run.
+Measure = Callable[[GapRun, Reference], "float | None"]
+
+
 class GapTable:
     """Runs by instance with their references.
 
@@ -128,20 +132,27 @@ class GapTable:
         """Claims of runs that cannot all be true: some method or solver is wrong."""
         return [text for found in self.references.values() for text in found.contradictions]
 
-    def cells(self) -> tuple[list[str], list[list[str]]]:
-        """Titles of the columns and one row of cells a method."""
-        gains = {run.column for run in self.runs if run.origin != 0}
+    def cells(self, measure: str = "both") -> tuple[list[str], list[list[str]]]:
+        """Titles of the columns and one row of cells a method.
+
+        Parameters
+        ----------
+        measure : "gap", "gain" (shares of the gain, where there is an origin) or "both".
+        """
+        gains = {run.column for run in self.runs if run.origin != 0 and measure != "gap"}
         titles = ["method"]
+        rows = [[method] for method in self._methods]
         for column in self._columns:
-            titles += [column] + ([f"{column}: gain share"] if column in gains else [])
-        rows = []
-        for method in self._methods:
-            row = [method]
-            for column in self._columns:
-                row.append(self._cell(method, column))
-                if column in gains:
-                    row.append(self._mean(method, column, gain_share_of))
-            rows.append(row)
+            measures = []
+            if measure != "gain" or column not in gains:
+                titles.append(column)
+                measures.append(gap_of)
+            if column in gains:
+                titles.append(f"{column}: gain share")
+                measures.append(gain_share_of)
+            for row in rows:
+                row.append(self._cell(row[0], column, measures[0]))
+                row += [self._mean(row[0], column, further) for further in measures[1:]]
         return titles, rows
 
     def notes(self) -> list[str]:
@@ -160,9 +171,13 @@ class GapTable:
             lines.append(line + (f"; auto is {', '.join(sorted(used))}" if used else ""))
         lines += filter(None, map(self._figures, self._methods))
         lines += filter(None, map(self._equilibria, self._methods))
-        failed = [run for run in self.runs if run.status in ("unavailable", "crashed")]
-        texts = [f"{run.method} on {run.column}: {run.note}" for run in failed]
-        return lines + list(dict.fromkeys(texts))
+        failed: dict[tuple[str, str], dict[str, None]] = {}
+        for run in self.runs:
+            if run.status in ("unavailable", "crashed"):
+                failed.setdefault((run.method, run.note), {})[run.column] = None
+        return lines + [
+            f"{method} on {', '.join(names)}: {note}" for (method, note), names in failed.items()
+        ]
 
     def _figures(self, method: str) -> str:
         """Which details count instead of the objectives of a method."""
@@ -199,7 +214,7 @@ class GapTable:
             records.append({name: _plain(values[name]) for name in _COLUMNS})
         return records
 
-    def _cell(self, method: str, column: str) -> str:
+    def _cell(self, method: str, column: str, measure: Measure) -> str:
         runs = self._solvable(method, column)
         if not runs:
             return "-"
@@ -207,7 +222,7 @@ class GapTable:
             return "does not apply"
         good = [run for run in runs if run.feasible]
         shown = any(run.value is not None for run in runs)
-        parts = [self._mean(method, column, gap_of)] if shown else []
+        parts = [self._mean(method, column, measure)] if shown else []
         if len(good) < len(runs):
             parts.append(f"feasible {len(good)}/{len(runs)}")
         times = [run.seconds for run in runs if run.seconds is not None]
@@ -215,9 +230,7 @@ class GapTable:
             parts.append(f"{statistics.fmean(times):.2g} s")
         return ", ".join(parts) or "failed"
 
-    def _mean(
-        self, method: str, column: str, measure: Callable[[GapRun, Reference], float | None]
-    ) -> str:
+    def _mean(self, method: str, column: str, measure: Measure) -> str:
         """Mean ± spread of a measure over the runs that have it, ≤ where optima are not proven."""
         values, proven = [], True
         for run in self._solvable(method, column):

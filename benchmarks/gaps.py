@@ -128,6 +128,7 @@ def _asked(options: argparse.Namespace) -> tuple[list[Column], list[Variant]]:
         options.problem, shown = named.problem, named.columns
         usual_s, usual_seeds = named.time_limit_s, list(named.seeds)
     options.seeds = options.seeds or usual_seeds
+    options.measure = options.measure or (named.measure if named else "both")
     if options.time_limit_s is None:
         options.time_limit_s = usual_s
     optkit.Stop(time_s=options.time_limit_s)  # complains of a bad limit before the first run
@@ -207,6 +208,11 @@ def _parser() -> Parser:
         help="parameter of the generator; the value is JSON, else text",
     )
     add("--time-limit-s", type=float, metavar="S", help="of each run; default 60, see below")
+    add(
+        "--measure",
+        choices=("gap", "gain", "both"),
+        help="what to show; default both where doing nothing has a worth, or the preset's",
+    )
     add("--threads", type=_positive, default=1, metavar="N", help="of each run; default 1")
     add("--jobs", type=_positive, default=1, metavar="N", help="runs at the same time; default 1")
     add("--csv", metavar="FILE", help="write one row a run")
@@ -264,7 +270,7 @@ def _show(
 ) -> None:
     from gap_tables import DEFINITION, GAIN_DEFINITION
 
-    titles, rows = table.cells()
+    titles, rows = table.cells(options.measure)
     limits = f"{options.problem}, at most {options.time_limit_s:g} s a run, "
     limits += f"{options.threads} thread(s), {options.jobs} run(s) at a time"
     head = [*header("gaps.py", words), limits]

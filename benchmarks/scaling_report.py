@@ -20,7 +20,7 @@ from optkit.instance import Instance
 from optkit.result import Result, StopReason, relative_gap
 
 _COLUMNS = (
-    ("case", 12), ("size", 30), ("method", 22), ("build s", 8), ("solve s", 8),
+    ("case", 12), ("size", 34), ("method", 22), ("build s", 8), ("solve s", 8),
     ("objective", 12), ("bound", 12), ("gap", 8), ("ratio", 8),
 )  # fmt: skip
 

@@ -27,10 +27,10 @@ from optkit.stop import Stop as Stop
 from optkit.train import train as train
 
 if TYPE_CHECKING:
+    from optkit.environment import Environment as Environment
     from optkit.evaluation import BatchEvaluation as BatchEvaluation
     from optkit.evaluation import Evaluation as Evaluation
     from optkit.instance import Instance as Instance
-    from optkit.environment import Environment as Environment
     from optkit.result import Result as Result
     from optkit.run import Run as Run
     from optkit.space import Game as Game

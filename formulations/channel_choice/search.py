@@ -33,17 +33,38 @@ class Searcher:
         best = alone(o, 1)
         self.penalty = 1.0 + float(best[best > 0].sum())
 
-    def climbed(self, channels: Ints, swaps: bool = True) -> tuple[float, Ints]:
-        """The local optimum above channels [N]: its gain less penalties, and its channels."""
+    def climbed(self, channels: Ints, optimum: Ints | None = None) -> tuple[float, Ints]:
+        """The local optimum above channels [N]: its gain less penalties, and its channels.
+
+        Parameters
+        ----------
+        optimum : a local optimum that differs little from the channels.
+        """
         result = np.array(channels, dtype=np.int64)
-        order = self._rng.permutation(len(result))
-        return float(climb(self.o, result, order, swaps, self.penalty)), result
+        stale = np.ones(self.o.channels + 1, dtype=np.bool_)
+        if optimum is not None:
+            differ = result != optimum
+            stale[:] = False
+            stale[result[differ]] = stale[optimum[differ]] = True
+            if self.o.equal_share and (result > 0).sum() != (optimum > 0).sum():
+                stale[:] = True
+        order = self._rng.permutation(len(stale))
+        return float(climb(self.o, result, order, stale, self.penalty)), result
 
     def grown(self, channels: Ints) -> Ints:
         """Channels [N] and whoever is worth adding, the best pair first."""
         result = np.array(channels, dtype=np.int64)
         grow(self.o, result, self.penalty)
         return result
+
+    def improve(self, held: Held, run: Run, kicks: int) -> None:
+        """Climb from kicks of the best decision so far, and report what is better."""
+        for _ in range(kicks):
+            if run.stopped() or held.channels is None:
+                return
+            gain, result = self.climbed(self.kicked(held.channels, _KICKED), held.channels)
+            if gain > held.gain:
+                held.found(result)
 
     def kicked(self, channels: Ints, count: int) -> Ints:
         """Channels [N] with some services somewhere else, at home with probability 1/2."""
@@ -72,8 +93,10 @@ def local_search(instance: ChannelChoice, run: Run, *, starts: int = 20) -> None
     best, channels = -np.inf, home
     held.found(home)
     for start in run.steps(range(starts)):
-        begin = first[start] if start < len(first) else searcher.kicked(channels, _KICKED)
-        gain, result = searcher.climbed(begin)
+        if start < len(first):
+            gain, result = searcher.climbed(first[start])
+        else:
+            gain, result = searcher.climbed(searcher.kicked(channels, _KICKED), channels)
         held.found(result)
         if gain > best:
             best, channels = gain, result

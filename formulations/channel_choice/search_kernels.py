@@ -100,14 +100,16 @@ def _relocate(members, size, i, a, b, trial):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def climb(o, channel, order, swaps, penalty):  # type: ignore[no-untyped-def]
-    """Move single services, then swap pairs, whatever helps first, until nothing does.
+def climb(o, channel, order, stale, penalty):  # type: ignore[no-untyped-def]
+    """Move single services and swap pairs, whatever helps first, until nothing does.
+
+    Pairs of groups are looked at again only after one of them has changed.
 
     Parameters
     ----------
     channel : [N] changed in place.
-    order : services in the order in which they are looked at.
-    swaps : whether pairs are swapped.
+    order : the groups in the order in which they are looked at.
+    stale : [M + 1] groups that are new; between the others nothing helps.
     penalty : cost of a missed deadline, more than anything could gain.
 
     Returns
@@ -120,58 +122,86 @@ def climb(o, channel, order, swaps, penalty):  # type: ignore[no-untyped-def]
     size = np.empty(groups, dtype=np.int64)
     trial = np.empty(services + 1, dtype=np.int64)
     worth = np.empty((3, groups))
+    changed = np.zeros(groups, dtype=np.int64)  # when
+    looked = np.zeros((groups, groups), dtype=np.int64)
+    changed[stale] = 1
+    now = 1
     k = _fill_members(channel, members, size)
     _value_groups(o, k, members, size, penalty, worth)
-    while True:
-        moved = False
-        for i in order:
-            a = channel[i]
-            tried_empty = False
-            for b in range(groups):
-                if b == a:
+    again = True
+    while again:
+        again = False
+        for first in range(groups):
+            for second in range(groups):
+                a, b = order[first], order[second]
+                if a == b or max(changed[a], changed[b]) <= looked[a, b]:
                     continue
-                if b > 0 and size[b] == 0:
-                    if tried_empty:
-                        continue
-                    tried_empty = True
-                step = 1 + (1 if a == 0 else 0) - (1 if b == 0 else 0)
-                after = k + step - 1
-                count = _with(members[a], size[a], i, -1, trial)
-                change = group_worth(o, after, a, trial, count, penalty) - worth[step, a]
-                count = _with(members[b], size[b], -1, i, trial)
-                change += group_worth(o, after, b, trial, count, penalty) - worth[step, b]
-                if step != 1 and o.equal_share:
-                    change += worth[step].sum() - worth[1].sum()
-                if change > _BETTER:
-                    _relocate(members, size, i, a, b, trial)
-                    channel[i] = b
-                    _revalue(o, after, members, size, penalty, worth, k, a, b)
-                    k = after
-                    a = b
-                    moved = True
-                    tried_empty = False
-        if moved:
-            continue
-        if not swaps:
-            break
-        for i in order:
-            for j in range(services):
-                a, b = channel[i], channel[j]
-                if a == b or a == 0:
+                looked[a, b] = now
+                if b > 0 and size[b] == 0 and _earlier_empty(size, b, a):
                     continue
-                count = _with(members[a], size[a], i, j, trial)
-                change = group_worth(o, k, a, trial, count, penalty) - worth[1, a]
-                count = _with(members[b], size[b], j, i, trial)
-                change += group_worth(o, k, b, trial, count, penalty) - worth[1, b]
-                if change > _BETTER:
-                    _relocate(members, size, i, a, b, trial)
-                    _relocate(members, size, j, b, a, trial)
-                    channel[i], channel[j] = b, a
-                    _revalue(o, k, members, size, penalty, worth, k, a, b)
-                    moved = True
-        if not moved:
-            break
+                before = k
+                k, moved = _between(o, k, channel, members, size, trial, worth, a, b, penalty)
+                if moved:
+                    again = True
+                    now += 1
+                    changed[a] = changed[b] = now
+                    if o.equal_share and k != before:
+                        changed[:] = now
     return worth[1].sum()
+
+
+@njit(cache=True)
+def _earlier_empty(size, b, a):  # type: ignore[no-untyped-def]
+    for group in range(1, b):
+        if group != a and size[group] == 0:
+            return True
+    return False
+
+
+@njit(cache=True)
+def _between(o, k, channel, members, size, trial, worth, a, b, penalty):  # type: ignore[no-untyped-def]
+    """Every helpful move from group a to b and, if a < b, every helpful swap."""
+    moved = False
+    step = 1 + (1 if a == 0 else 0) - (1 if b == 0 else 0)
+    place = 0
+    while place < size[a]:
+        i = members[a, place]
+        after = k + step - 1
+        count = _with(members[b], size[b], -1, i, trial)
+        change = group_worth(o, after, b, trial, count, penalty) - worth[step, b]
+        count = _with(members[a], size[a], i, -1, trial)
+        change += group_worth(o, after, a, trial, count, penalty) - worth[step, a]
+        if step != 1 and o.equal_share:
+            change += worth[step].sum() - worth[1].sum()
+        if change > _BETTER:
+            _relocate(members, size, i, a, b, trial)
+            channel[i] = b
+            _revalue(o, after, members, size, penalty, worth, k, a, b)
+            k = after
+            moved = True
+        else:
+            place += 1
+    if a > b:
+        return k, moved
+    place = 0
+    while place < size[a]:
+        i = members[a, place]
+        place += 1
+        for other in range(size[b]):
+            j = members[b, other]
+            count = _with(members[b], size[b], j, i, trial)
+            change = group_worth(o, k, b, trial, count, penalty) - worth[1, b]
+            count = _with(members[a], size[a], i, j, trial)
+            change += group_worth(o, k, a, trial, count, penalty) - worth[1, a]
+            if change > _BETTER:
+                _relocate(members, size, i, a, b, trial)
+                _relocate(members, size, j, b, a, trial)
+                channel[i], channel[j] = b, a
+                _revalue(o, k, members, size, penalty, worth, k, a, b)
+                moved = True
+                place -= 1
+                break
+    return k, moved
 
 
 @njit(cache=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optkit.errors import UsageError
 from optkit.instance import Instance
 from optkit.learning.choosing import best_of, features_of, improved
 from optkit.learning.networks import Networks
 from optkit.learning.policy import find_policy
+from optkit.learning.surroundings import changes
 from optkit.run import Run
 
 
@@ -29,8 +31,9 @@ def decide(
     """Let every network decide and keep the best decision (paper 004, Algorithm 1, lines 19-25).
 
     The result's details hold ``networks`` and how many of their decisions are ``distinct``,
-    ``decision_s`` (features, networks and choice, without reading the policy), and
-    ``trained_on``.
+    ``decision_s`` (features, networks and choice, without reading the policy), ``trained_on``,
+    and ``changed_since_training``: the fields in which the instance differs from what all
+    scenarios of the training shared, of which a policy knows nothing.
 
     Parameters
     ----------
@@ -52,16 +55,19 @@ def decide(
     decisions = networks.decide(features[None])[:, 0]
     best = best_of(instance, decisions)
     took_s = time.perf_counter() - began_s
-    x, parts = instance.space.decode(best[None])
-    run.found(x[0], **{name: part[0] for name, part in parts.items()})
+    _report(instance, run, best)
     training = found.training
     run.note(
         networks=len(networks),
         distinct=len(np.unique(decisions, axis=0)),
         decision_s=took_s,
         trained_on={key: training.get(key) for key in ("family", "parameters", "seed")},
+        changed_since_training=changes(instance, training.get("shared") or {}),
     )
     if polish:
-        best = improved(instance, best, stopped=run.stopped)
-        x, parts = instance.space.decode(best[None])
-        run.found(x[0], **{name: part[0] for name, part in parts.items()})
+        _report(instance, run, improved(instance, best, stopped=run.stopped))
+
+
+def _report(instance: Instance, run: Run, vector: NDArray[np.int64]) -> None:
+    x, parts = instance.space.decode(vector[None])
+    run.found(x[0], **{name: part[0] for name, part in parts.items()})

@@ -25,7 +25,8 @@ class Policy:
     method, problem : whose it is.
     network : sizes and reading of the network, as the method describes them.
     arrays : its weights by name.
-    training : family, generator parameters, seed, options, command and versions.
+    training : family, generator parameters, seed, options, command, versions, and what all
+        scenarios ``shared`` (`optkit.learning.surroundings`).
     history : what was measured while it was trained, one mapping a measurement.
     source : the file it came from; empty for one in memory.
     """

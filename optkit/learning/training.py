@@ -19,12 +19,15 @@ from optkit.errors import MethodUnavailable, UsageError
 from optkit.instance import Instance
 from optkit.learning.archive import Arrays, read_archive, write_archive
 from optkit.learning.policy import Policy
+from optkit.learning.surroundings import surroundings
 
 #: Generator seeds below this one are never trained on: tests draw from them, and users do.
 TRAINED_FROM = 1_000_000
 #: Writing a checkpoint may take at most one part in so many of a training.
 _PATIENCE = 20.0
 _FORMAT = "optkit training"
+#: Scenarios in which the fields are sought that never change.
+_COMPARED = 8
 
 State = tuple[Mapping[str, Any], Arrays]
 
@@ -173,6 +176,7 @@ class Training:
         described = self.description(options)
         method, problem = described.pop("method"), described.pop("problem")
         described |= {"command": self.command, "versions": _versions(packages)}
+        described["shared"] = surroundings([self.test_scenario(i) for i in range(_COMPARED)])
         return Policy(method, problem, network, arrays, described, history)
 
     def report(self, iteration: int, iterations: int, facts: Mapping[str, Any]) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optkit.environment import Environment
 from optkit.errors import MethodUnavailable
 from optkit.instance import Instance
-from optkit.environment import Environment
 from optkit.run import Run
 from optkit.search.batches import Batch, at_least
 

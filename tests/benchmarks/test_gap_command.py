@@ -62,6 +62,53 @@ def test_several_jobs_find_the_same(tmp_path: Path) -> None:
     assert found[0] == found[1] and len(found[0]) == 4
 
 
+def test_variants_of_a_problem_to_maximise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.json"
+    words = [
+        "--problem",
+        "channel_choice",
+        "--family",
+        "dense",
+        "--seeds",
+        "0",
+        "--reference",
+        "dp",
+    ]
+    words += ["-p", "services=10", "-p", "channels=2", "-o", "best_response.starts=2"]
+    words += ["--methods", "acco,acco[variant=index],best_response[rule=async],bdo,elc,elc+acco"]
+    assert main([*words, "--json", str(file)]) == 0
+    found = {record["method"]: record for record in json.loads(file.read_text())}
+    assert set(found) == {"dp", *words[-1].split(",")}
+    assert found["dp"]["gap"] == 0 and found["elc"]["gain_share"] == pytest.approx(1.0)
+    assert all(record["gap"] >= 0 for record in found.values() if record["feasible"])
+    assert found["acco[variant=index]"]["gap"] is None  # some service is worse off
+    assert found["elc+acco"]["used"] == "acco"
+    assert found["bdo"]["figure_name"] == "mean_objective"
+    assert found["bdo"]["figure"] < found["bdo"]["objective"]
+    assert found["best_response[rule=async]"]["equilibrium"] is True
+    out = capsys.readouterr().out
+    assert "dense: gain share" in out and "best_response[rule=async] ends in an equilibrium" in out
+
+
+def test_a_preset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.json"
+    words = ["--preset", "dt-assignment-paper", "--seeds", "0", "--json", str(file)]
+    assert main([*words, "--methods", "ro,co,ad[reading=cut]"]) == 0
+    records = json.loads(file.read_text())
+    assert len(records) == 5 * 3 * 4
+    gaps = {
+        (record["column"], record["method"], record["parameters"]): record["gap"]
+        for record in records
+    }
+    # Where energy alone counts, the cloud is the best place for all.
+    assert gaps["alpha 0", "co", "delay_weight=0.0,environment=7"] == pytest.approx(0.0)
+    assert gaps["alpha 1", "co", "delay_weight=1.0,environment=7"] > 0.001
+    assert min(gaps.values()) >= 0
+    assert "alpha 1: 3 instances, optimum proven on 3/3" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -77,6 +124,12 @@ def test_several_jobs_find_the_same(tmp_path: Path) -> None:
         ["-p", "rates=3", "--family", "paper"],
         ["--csv", "no/such/folder/a.csv"],
         ["--method", "dp"],
+        ["--methods", "dp[", "--family", "paper"],
+        ["--methods", "rpdi[sample=3]", "--family", "paper", "-p", "slots=1"],
+        ["--methods", "rpdi", "-o", "greedy.x=3", "--family", "paper", "-p", "slots=1"],
+        ["--preset", "dt-assignment"],
+        ["--preset", "dt-assignment-paper", "--family", "paper"],
+        ["--preset", "dt-assignment-paper", "--problem", "channel_choice"],
     ],
 )
 def test_bad_words_give_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

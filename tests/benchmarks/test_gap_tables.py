@@ -11,9 +11,9 @@ from gap_tables import GapTable, gain_share_of, gap_of, reference_of, spread
 
 def run(method: str, objective: float | None = None, **changes: Any) -> GapRun:
     facts: dict[str, Any] = {
-        "column": "f", "family": "f", "seed": 0, "used": method, "instance": "i", "instance_digest": "d",
-        "sense": "minimise", "origin": 0.0, "status": "feasible", "seconds": 1.0,
-        "feasible": objective is not None,
+        "column": "f", "family": "f", "seed": 0, "used": method, "instance": "i",
+        "instance_digest": "d", "sense": "minimise", "origin": 0.0, "status": "feasible",
+        "seconds": 1.0, "feasible": objective is not None,
     }  # fmt: skip
     return GapRun(method=method, objective=objective, **(facts | changes))
 
@@ -44,6 +44,50 @@ def test_gaps_of_a_maximisation_and_around_zero() -> None:
     zero = reference_of([run("auto", 0.0, status="optimal", bound=0.0)])
     assert gap_of(run("auto", 0.0), zero) == 0.0
     assert gap_of(run("greedy", 1.0), zero) == float("inf")
+
+
+def test_figures_count_instead_of_objectives() -> None:
+    """A mean over draws is shown, but neither it nor what broke a row is what others meet."""
+    facts = {"sense": "maximise", "origin": 2.0}
+    best = run("auto", 10.0, bound=10.0, status="optimal", **facts)
+    mean = run("bdo", 9.0, figure=6.0, figure_name="mean_objective", **facts)
+    belief = run("ecc", 1.0, figure=12.0, figure_name="believed", feasible=False, **facts)
+    nothing = run("mtto", 9.0, figure_name="shares_objective", **facts)
+    reference = reference_of([best, mean, belief, nothing])
+    assert (reference.value, reference.contradictions) == (10.0, ())
+    assert gap_of(mean, reference) == pytest.approx(0.4)
+    assert gain_share_of(mean, reference) == pytest.approx(0.5)
+    assert gain_share_of(belief, reference) == pytest.approx(-0.25)
+    assert gap_of(nothing, reference) is None
+    table = GapTable([best, mean, belief, nothing], ["f"], ["auto", "bdo", "ecc", "mtto"])
+    titles, rows = table.cells("gain")
+    assert titles == ["method", "f: gain share"]
+    assert [row[1] for row in rows] == ["0 %, 1 s", "50 %, 1 s", "-25 %, feasible 0/1, 1 s", "1 s"]
+    assert "bdo: o is its detail mean_objective, even of infeasible decisions" in table.notes()
+    assert table.cells("gap")[0] == ["method", "f"] and len(table.cells()[0]) == 3
+
+
+def test_ends_of_games_are_told() -> None:
+    runs = [
+        run("auto", 10.0, bound=10.0, status="optimal"),
+        run("game", 11.0, equilibrium=True, largest_gain=0.0),
+        run("game", 12.0, seed=1, equilibrium=False, largest_gain=0.25),
+        run("game", 12.0, column="g", equilibrium=True, largest_gain=0.0),
+        run("game", 12.0, seed=2),  # a limit left it open
+    ]
+    notes = GapTable(runs, ["f", "g"], ["auto", "game"]).notes()
+    assert "game ends in an equilibrium: f 1/2 (a player could gain 0.25 alone), g 1/1" in notes
+
+
+def test_instances_of_one_column_have_their_own_references() -> None:
+    runs = [
+        run("auto", value, bound=value, status="optimal", parameters=f"environment={value}")
+        for value in (1.0, 2.0)
+    ]
+    runs.append(run("greedy", 3.0, parameters="environment=2.0"))
+    table = GapTable(runs, ["f"], ["auto", "greedy"])
+    assert table.contradictions == [] and len(table.references) == 2
+    assert table.cells()[1][1] == ["greedy", "50 %, 1 s"]
 
 
 def test_nothing_is_invented() -> None:

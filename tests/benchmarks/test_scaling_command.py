@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import json
 import os
 from pathlib import Path
@@ -11,13 +13,14 @@ import numpy as np
 import pytest
 from alternatives.block_placement.costs import plain, task_costs
 from alternatives.child import in_child
+from cases import PROBLEMS
 from cases.block_placement import CASES
 from cases.block_placement.uncoupled import first_tasks
 from scaling import main
 from scaling_numbers import check, gap_at, reached_s
 
 import optkit
-from optkit.result import Result
+from optkit.result import Result, Status
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +46,38 @@ def test_quick_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert not any(line["note"].startswith("failed") for line in document["lines"])
 
 
+@pytest.mark.parametrize(
+    ("problem", "cases", "alternative"),
+    [
+        ("dt_assignment", "uncoupled,30x", "Pyomo as printed"),
+        ("channel_choice", "equal-price,peers", "Pyomo over coalitions"),
+    ],
+)
+def test_quick_cases_of_other_problems(
+    problem: str, cases: str, alternative: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.json"
+    words = ["--problem", problem, "--case", cases, "--quick", "--json", str(file)]
+    assert main(words) == 0
+    document = json.loads(file.read_text())
+    assert not any(line["note"].startswith("failed") for line in document["lines"])
+    assert {line["case"] for line in document["lines"]} == set(cases.split(","))
+    theirs = next(line for line in document["lines"] if line["method"] == alternative)
+    same = [line for line in document["lines"] if line["size"] == theirs["size"]]
+    assert theirs["ratio"] > 0
+    assert theirs["objective"] == pytest.approx(same[0]["objective"], rel=1e-5)
+    assert all(figure["measured"] for figure in document["figures"])
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_every_problem_has_cases(problem: str) -> None:
+    cases = importlib.import_module(f"cases.{problem}").CASES
+    assert cases and all(case.__doc__ for case in cases.values())
+
+
 def test_bad_words_give_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["--case", "uncopled"], ["--json", "no/such/folder/a"], ["--quik"]):
+    unknown = ["--problem", "dt_assignment", "--case", "ps-slot"]
+    for words in (unknown, ["--case", "uncopled"], ["--json", "no/such/folder/a"], ["--quik"]):
         assert main(words) == 2
         captured = capsys.readouterr()
         assert captured.out == "" and captured.err.count("\n") == 1
@@ -88,6 +121,15 @@ def test_contradictions_are_raised(result: Result) -> None:
         check(result, None, result.objective * 1.01, "other")
     with pytest.raises(optkit.BoundError, match="ours claims"):
         check(result, result.objective * 0.99, None, "other")
+
+
+def test_what_is_called_infeasible_is_not_found(result: Result) -> None:
+    claimed = dataclasses.replace(
+        result, status=Status.INFEASIBLE, evaluation=None, x=None, decision=None, bound=None
+    )
+    check(claimed, None, None, "other")
+    with pytest.raises(optkit.BoundError, match="nothing is feasible"):
+        check(claimed, 1.0, None, "other")
 
 
 def _dies(document: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,11 @@ def instance_of(problem: str, name: str) -> Instance:
     return made(problem, golden(problem)["instances"][name])
 
 
+def holds_a_part(method: str, instance: Instance) -> bool:
+    """Whether an exact method proves nothing, since it holds where the heads run."""
+    return getattr(instance, "balanced", False) and method not in ("joint", "enumerate")
+
+
 def cases() -> list[tuple[str, str, str]]:
     return [
         (problem, method, instance)
@@ -62,7 +67,9 @@ def test_exact_methods_agree_and_no_other_is_better(problem: str) -> None:
         exact = [
             values[method][name]
             for method, described in methods(problem).items()
-            if described.kind == "exact" and name in values.get(method, {})
+            if described.kind == "exact"
+            and name in values.get(method, {})
+            and not holds_a_part(method, instance)
         ]
         assert exact, "an instance without a proof is no good here"
         assert {status for status, _ in exact} == {"optimal"}

@@ -6,7 +6,7 @@
   each line of shown output must be among the lines that the block printed; ``...`` in it stands
   for anything.
 - A ``python`` block with ``>>>`` is a doctest; one without is run only with the word ``run``.
-- With the word ``no-run`` a block is left alone.
+- With the word ``no-run`` a block is left alone, and with ``if-NAME`` where module NAME is missing.
 
 All blocks of one file share one temporary folder, in which ``instances`` is the repository's, and
 its doctests share their names.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib.util
 import os
 import re
 import shlex
@@ -61,7 +62,7 @@ def run_page(page: Path, folder: Path) -> list[str]:
     failures: list[str] = []
     names: dict[str, Any] = {}
     for block in blocks(page.read_text(encoding="utf-8")):
-        if not block.words or "no-run" in block.words:
+        if not block.words or "no-run" in block.words or missing(block):
             continue
         where = f"{page.name}:{block.line}"
         if block.words[0] == "console":
@@ -70,6 +71,12 @@ def run_page(page: Path, folder: Path) -> list[str]:
             with contextlib.chdir(folder):
                 failures += run_python(block, where, names)
     return failures
+
+
+def missing(block: Block) -> bool:
+    """Whether a module is absent that the block needs."""
+    needed = [word.removeprefix("if-") for word in block.words if word.startswith("if-")]
+    return any(importlib.util.find_spec(name) is None for name in needed)
 
 
 def commands(block: Block) -> Iterator[tuple[str, int]]:

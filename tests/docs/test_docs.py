@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from doc_blocks import ROOT, Block, blocks, commands, pages, run_console, run_page
+from doc_blocks import ROOT, Block, blocks, commands, missing, pages, run_console, run_page
 
 DOCS = ROOT / "docs"
 
@@ -113,3 +113,14 @@ def test_blocks_and_their_commands_are_found(tmp_path: Path) -> None:
     assert list(commands(unchecked)) == [("python -m optkit.solve a.json", 0)]
     failures = run_console(console, "page", tmp_path)
     assert len(failures) == 1 and "not printed: never printed" in failures[0]
+
+
+def test_blocks_that_need_an_absent_module_are_left_alone(tmp_path: Path) -> None:
+    assert missing(Block(("python", "if-numpy", "if-no_such_module"), "", 1))
+    assert not missing(Block(("python", "if-numpy"), "", 1))
+    for word, failures in (("if-no_such_module", 0), ("if-numpy", 1)):
+        folder = tmp_path / word
+        folder.mkdir()
+        page = folder / "page.md"
+        page.write_text(f"```python {word}\n>>> 1\n2\n```\n")
+        assert len(run_page(page, folder)) == failures

@@ -183,9 +183,7 @@ def test_wrong_policies_are_answered_in_one_line(tmp_path: Path, capsys) -> None
     assert "p.npz: not an NPZ file" in error(capsys, *solving, "--policy", out)
     assert here(capsys, *TRAIN, "--out", out, *words(iterations=1), "-p", "count=6")[0] == 0
     wrong = error(capsys, *solving, "--policy", out)
-    assert wrong.endswith(
-        "p.npz: trained for 6 positions of 3 options, this instance has 4 of 3"
-    )
+    assert wrong.endswith("p.npz: trained for 6 positions of 3 options, this instance has 4 of 3")
     policy = Policy.load(out)
     Policy("ddl", "others", policy.network, policy.arrays).save(out)
     assert "is a policy of ddl for others" in error(capsys, *solving, "--policy", out)

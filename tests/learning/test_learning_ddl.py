@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learning_toys import QUICK, points
+from learning_toys import QUICK, Points, points
 
 import optkit
 from optkit import MethodUnavailable, UsageError, generate, solve
@@ -203,6 +203,23 @@ def test_the_environment_is_the_seed_unless_given() -> None:
         "-p environment=8 -p centres=5 -o networks=3 -o 'extractor=[8, 4]' -o 'hidden=[16]' "
         "-o memory=64 -o batch=16 -o iterations=0 -o measure=10 -o tests=32"
     )
+
+
+def test_what_training_never_saw_changing_is_named(tmp_path: Path) -> None:
+    out = tmp_path / "p.npz"
+    policy = optkit.train("points", family="line", out=out, options={**QUICK, "iterations": 1})
+    shared = policy.training["shared"]
+    assert shared["place_m"] is None and len(shared["centre_m"]) == 64
+
+    def changed(instance: Points) -> list[str]:
+        found = solve(instance, "ddl", options={"policy": str(out)})
+        return found.details["changed_since_training"]
+
+    here = generate("points", "line", 77, environment=0)
+    assert changed(here) == []
+    assert changed(here.replace(place_m=[0.1, 0.2, 0.3, 0.4], name="other")) == []
+    assert changed(generate("points", "line", 77, environment=1)) == ["centre_m"]
+    assert changed(here.replace(limit=3)) == ["limit"]
 
 
 # --- interrupted and resumed ---------------------------------------------------------------------

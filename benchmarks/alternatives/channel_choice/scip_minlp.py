@@ -65,11 +65,12 @@ def scip_minlp(document: Mapping[str, Any], time_limit_s: float) -> dict[str, An
         "build_s": built - start,
         "solve_s": time.perf_counter() - built,
     }
-    if model.getNSols():
-        best = model.getBestSol()
-        values = [[best[variable] for variable in row] for row in x]
-        answer["x"] = [
-            1 + max(channels, key=lambda c, row=row: row[c]) if max(row) > 0.5 else 0
-            for row in values
-        ]
+    best = model.getBestSol() if model.getNSols() else None
+    if best is not None:
+        answer["x"] = [_channel([best[variable] for variable in row]) for row in x]
     return answer
+
+
+def _channel(chosen: list[float]) -> int:
+    """The channel that is chosen, 0 for none."""
+    return 1 + chosen.index(max(chosen)) if max(chosen) > 0.5 else 0

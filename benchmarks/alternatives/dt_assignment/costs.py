@@ -103,7 +103,8 @@ def _upload_s(
     servers = document["servers"]
     bits = devices["input_bits"][n]
     if servers["kind"][s] == "cloud":
-        return bits / (document.get("uplink_discount", 1.0) * devices["uplink_rate_bps"][n])
+        rate = document.get("uplink_discount", 1.0) * devices["uplink_rate_bps"][n]
+        return bits / float(rate)
     distance_m = math.hypot(
         devices["x_m"][n] - float(servers["x_m"][s]), devices["y_m"][n] - float(servers["y_m"][s])
     )

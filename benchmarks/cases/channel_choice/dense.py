@@ -52,7 +52,9 @@ def equal_price(report: Report) -> None:
         if len(fixed) == len(equal) == len(report.settings.seeds):
             price = sum(map(seconds_of, equal)) / sum(map(seconds_of, fixed))
             measured = f"{price:.3g} ({proofs(equal)})"
-            report.figure(f"equal over fixed, {services},{channels},{regime}", "at most 3", measured)
+            report.figure(
+                f"equal over fixed, {services},{channels},{regime}", "at most 3", measured
+            )
 
 
 def _solved(report: Report, row: Row) -> list[Result]:

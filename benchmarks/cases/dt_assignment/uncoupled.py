@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ from scaling_numbers import seconds_of
 from scaling_report import Report
 
 import optkit
+from optkit.result import Result
 
 _REPEATS = 5
 #: Twins and servers, and the target from raw devices to the optimum.
@@ -29,14 +31,14 @@ def uncoupled(report: Report) -> None:
         )
         tables_s = _tables_s(instance)
         size = f"M={twins:,} S={servers:,}"
-        result = report.ours(size, instance, "argmin", note=lambda _, s=tables_s: _before(s))
+        result = report.ours(size, instance, "argmin", note=functools.partial(_noted, tables_s))
         if result is not None:
             total = f"{tables_s + seconds_of(result):.3g} s ({_before(tables_s)})"
             report.figure(f"uncoupled, {size}, from devices on", target, total)
     for family, target in _FAMILIES[:1] if quick else _FAMILIES:
         instance = optkit.generate("dt_assignment", family, 0)
         tables_s = _tables_s(instance)
-        result = report.ours(family, instance, "argmin", note=lambda _, s=tables_s: _before(s))
+        result = report.ours(family, instance, "argmin", note=functools.partial(_noted, tables_s))
         line = report.other(
             family, "Pyomo as printed", printed_model, instance, result, report.settings.other_s,
             before_s=tables_s,
@@ -55,6 +57,10 @@ def _tables_s(instance: Any) -> float:
         type(instance)(document)
         taken.append(time.perf_counter() - start)
     return min(taken)
+
+
+def _noted(tables_s: float, result: Result) -> str:
+    return _before(tables_s)
 
 
 def _before(tables_s: float) -> str:

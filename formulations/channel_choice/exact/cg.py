@@ -14,6 +14,8 @@ from formulations.channel_choice.instance import ChannelChoice
 from formulations.channel_choice.search import Searcher
 from optkit.run import Run
 
+_KICKS = 5
+
 
 def applies(instance: ChannelChoice) -> str | None:
     """Always."""
@@ -29,7 +31,8 @@ def cg(instance: ChannelChoice, run: Run) -> None:
     held = Held(instance, run)
     o = held.offloading
     run.built()
-    _start(held, run)
+    searcher = Searcher(o, run.rng)
+    _start(held, searcher, run)
     counts = share_counts(o)
     waiting = [(-np.inf, counts[0], counts[-1])]
     closed = -np.inf
@@ -42,7 +45,7 @@ def cg(instance: ChannelChoice, run: Run) -> None:
         if held.channels is not None:
             relaxation.seed(coalitions_of(held.channels))
         if a == b:
-            closed = max(closed, prove(relaxation, held, run))
+            closed = max(closed, prove(relaxation, held, searcher, run))
         else:
             relaxation.solve(run, held.target)
             if relaxation.bound > relaxation.least:
@@ -55,11 +58,11 @@ def cg(instance: ChannelChoice, run: Run) -> None:
         held.infeasible()
 
 
-def _start(held: Held, run: Run) -> None:
+def _start(held: Held, searcher: Searcher, run: Run) -> None:
     """All at home, the warm start, and local optima above the greedy choice."""
-    searcher = Searcher(held.offloading, run.rng)
     home = np.zeros(len(held.offloading.power_w), dtype=np.int64)
     held.found(home)
     if held.start is not None:
         held.found(held.start)
     held.found(searcher.climbed(searcher.grown(home))[1])
+    searcher.improve(held, run, _KICKS)

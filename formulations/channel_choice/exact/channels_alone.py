@@ -21,6 +21,8 @@ from optkit.stop import Stop
 Ints = NDArray[np.int64]
 #: Up to so many services the subsets of all are fewer than what columns cost.
 _SUBSETS = 12
+#: Of the time that is left, for one choice of channels.
+_PART = 0.25
 
 
 class ChannelsAlone(Instance):
@@ -53,7 +55,7 @@ class ChannelsAlone(Instance):
         away = decisions > 0
         late = np.where(away, outcome.delay_s > o.deadline_s * (1 + SLACK), o.late_at_home)
         dear = away & (outcome.overhead > outcome.local_overhead * (1 + SLACK))
-        dear &= ~o.late_at_home | o.require_profitable
+        dear &= o.require_profitable
         return BatchEvaluation(
             own.sum(axis=1),
             np.abs(own).sum(axis=1),
@@ -75,7 +77,7 @@ class ChannelsAlone(Instance):
 
 
 def choose_channels(o: Offloading, run: Run, start: Ints | None = None) -> Run:
-    """The best channels of a problem, as a run of its own within `run`.
+    """The best channels of a problem, as a run of its own within a part of `run`'s time.
 
     Its `x` are channels, its `objective` their gain over all at home, its `best_bound` a bound
     on any gain (``None`` if it was stopped before there was one).
@@ -89,7 +91,7 @@ def choose_channels(o: Offloading, run: Run, start: Ints | None = None) -> Run:
     alone = ChannelsAlone(o)
     part = Run(
         alone,
-        Stop(time_s=None, rel_gap=0.0),
+        Stop(time_s=_PART * run.remaining_s if np.isfinite(run.remaining_s) else None, rel_gap=0.0),
         seed=run.seed,
         threads=run.threads,
         warm_start=None if start is None else (start, {}),

@@ -23,10 +23,10 @@ from formulations.channel_choice.objective import qos
 from optkit.run import Run
 
 Ints = NDArray[np.int64]
-#: Reference channels that are tried at a node.
+#: Reference channels that are tried at the root; elsewhere the incumbent's serve.
 _REFERENCES = 3
 #: Part of the evaluator's tolerance within which a node is closed.
-_CLOSED = 1e-2
+_CLOSED = 0.5
 
 
 def joint(instance: ChannelChoice, run: Run) -> None:
@@ -147,7 +147,7 @@ class _Search:
         reference = node.reference
         if self._run.objective is not None and self._run.x is not None:
             reference = self._run.x[: self._instance.services]
-        for _ in range(_REFERENCES):
+        for _ in range(1 if (node.fixed >= 0).any() else _REFERENCES):
             relaxed = self._bounds.relaxed(node.fixed, reference)
             part = choose_channels(relaxed.offloading, self._run)
             if part.proved_infeasible:

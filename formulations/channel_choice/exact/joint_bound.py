@@ -27,6 +27,7 @@ from formulations.channel_choice.exact.balance_sets import (
 )
 from formulations.channel_choice.exact.balance_trees import balance_by_count, forest
 from formulations.channel_choice.exact.balance_values import HeldChannels
+from formulations.channel_choice.exact.useful_cuts import with_useful_cuts
 from formulations.channel_choice.heads import Heads
 from formulations.channel_choice.instance import ChannelChoice
 from formulations.channel_choice.offloading import SLACK, Offloading, at_home
@@ -92,7 +93,8 @@ class JointBound:
         omega, total = self._balanced(held, fixed)
         states = self._states(held, fixed)
         offloading, optimism = self._scaled(held, states)
-        return Relaxed(total + float(optimism.sum()), optimism, omega, offloading)
+        optimum = total + float(optimism.sum())
+        return Relaxed(optimum, optimism, omega, with_useful_cuts(offloading))
 
     # --- the load balance at reference channels ---------------------------------------------------
 

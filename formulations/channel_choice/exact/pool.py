@@ -30,6 +30,7 @@ class Pool:
     master : linear programme that holds some of them; grows.
     coalitions : all of them.
     bound : no decision gains more (nor more than `value`).
+    reduced, reference : what each gains less its price, and the bound at these prices.
     """
 
     def __init__(
@@ -38,6 +39,8 @@ class Pool:
         self.o, self.master = o, master
         self.coalitions, self.bound = coalitions, bound
         self._inside = self._incidence()
+        self.reduced: Floats = np.zeros(len(coalitions))
+        self.reference = np.inf
 
     def _incidence(self) -> sparse.csc_matrix:
         pool = self.coalitions
@@ -46,18 +49,20 @@ class Pool:
 
     def tighten(self, run: Run, value: float) -> None:
         """Cut and drop what cannot be in a better decision, until few are left or nothing helps."""
+        self._relax(run, value)
         for _ in range(_CUT_ROUNDS):
-            before, count = self.bound, len(self.coalitions)
-            self._relax(run, value)
             if run.stopped() or self.bound <= value or len(self.coalitions) <= _FEW:
                 return
             cuts = violated(self.master, _CUTS_A_ROUND)
             if not cuts:
                 return
-            stuck = before - self.bound < 0.01 * (before - value)
-            if stuck and len(self.coalitions) > 0.97 * count:
-                return
+            before, count = self.bound, len(self.coalitions)
             self.master.add_cuts(cuts)
+            self._relax(run, value)
+            if V: print('      pool',len(self.coalitions),'bound %.5f'%self.bound,len(cuts),len(self.master.cuts))
+            stuck = before - self.bound < 0.01 * (before - value)
+            if stuck and len(self.coalitions) > 0.98 * count:
+                return
 
     def _relax(self, run: Run, value: float) -> None:
         """Solve the linear programme over all by column generation; drop the hopeless."""
@@ -72,8 +77,11 @@ class Pool:
             best = worthy[np.argsort(-reduced[worthy], kind="stable")[:_ADDED]]
             fresh = self.master.add(self.coalitions.take(best))
             keep = np.flatnonzero(reduced >= value - bound)
+            self.reduced, self.reference = reduced[keep], bound
             if len(keep) < len(reduced):
                 self.coalitions = self.coalitions.take(keep)
                 self._inside = self._incidence()
             if fresh == 0:
                 return
+
+V=False

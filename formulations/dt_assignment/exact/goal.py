@@ -9,6 +9,8 @@ from optkit.run import Run
 
 #: Whole costs are told from rounding by this.
 _WHOLE = 1e-6
+#: Relative gap that counts as none; the house calls 1e-6 optimal.
+_NEAR = 1e-7
 
 
 class Goal:
@@ -39,6 +41,12 @@ class Goal:
     def nothing_known(self) -> bool:
         """Whether no feasible decision is known."""
         return self.run.objective is None
+
+    def enough(self, bound: float) -> bool:
+        """Whether a bound is so near the cut that nothing below it is of interest."""
+        objective = self.run.objective
+        slack = 0.0 if objective is None or self._whole else _NEAR * abs(objective)
+        return bound >= self.cut - slack
 
     def report(self, bound: float) -> bool:
         """Report a bound on decisions below the cut; returns whether it ends the search."""

@@ -7,11 +7,15 @@ degenerate master swing and the bound comes late.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from formulations.dt_assignment.exact.columns import Columns
+from formulations.dt_assignment.exact.cuts import Prices, entries, violated
 from formulations.dt_assignment.exact.goal import Goal
 from formulations.dt_assignment.exact.pricing import Priced, Pricer
 from optkit.backends.feed import SolveStatus
@@ -48,7 +52,6 @@ class GroupMaster:
     Attributes
     ----------
     best : of all prices so far, those with the largest bound; None before the first pricing.
-    pi : [M] the prices of `best`.
     value : of the last linear programme, infinite while a twin is not covered.
     possible : False once the bound exceeds whatever a decision can cost.
     rounds : linear programmes solved.
@@ -59,7 +62,8 @@ class GroupMaster:
         self._goal = goal
         self._unit = max(float(np.abs(center).mean()), 1e-9)
         self._worst = pricer.worst()
-        self.pi = center
+        self._center = Prices.of(center)
+        self._elements = self._center.elements
         self.best: Priced | None = None
         self.value = math.inf
         self.possible = True
@@ -72,10 +76,16 @@ class GroupMaster:
         self._batches: list[Columns] = []
         self._numbers: list[NDArray[np.int64]] = []
         self._seen: set[bytes] = set()
+        self._values = np.zeros(0)
         self._unplaced = 0.0
         self._artificial = range(0)
         self._raise_unplaced(3.0 * max(float(center.max()), self._unit))
         self.add(columns)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the linear programme."""
+        return self._master.shape
 
     @property
     def bound(self) -> float:
@@ -97,9 +107,11 @@ class GroupMaster:
         if not new:
             return 0
         fresh = columns.take(np.array(new))
-        numbers = self._master.add_columns(
-            fresh.cost, fresh.rows(self.pricer.twins, self.pricer.servers)
-        )
+        twins, servers = self.pricer.twins, self.pricer.servers
+        rows = fresh.rows(twins, servers)
+        if len(self._elements):
+            rows = sparse.vstack([rows, entries(self._elements, fresh, twins, servers)])
+        numbers = self._master.add_columns(fresh.cost, rows)
         self._batches.append(fresh)
         self._numbers.append(np.array(numbers))
         return len(fresh)
@@ -120,20 +132,20 @@ class GroupMaster:
         target, shortened where nothing is gained).
         """
         target = self._goal.cut
-        pi, step, stalled = self.pi, 1.0, 0
+        pi, step, stalled = self._center.twin, 1.0, 0
         direction, start, met = np.zeros(len(pi)), -math.inf, []
         for count in range(rounds):
             if run.stopped() or self.bound >= target:
                 break
-            priced = self.pricer.price(pi, run, keep=1)
+            priced = self.pricer.price(Prices.of(pi), run, keep=1)
             if priced is None:
                 break
             met.append(priced.columns)
             stalled += 1
             if priced.bound > self.bound:
-                self.best, self.pi, stalled = priced, pi, 0
+                self.best, self._center, stalled = priced, priced.prices, 0
             if stalled >= _PATIENCE:
-                step, stalled, pi = step * _SHORTER, 0, self.pi
+                step, stalled, pi = step * _SHORTER, 0, self._center.twin
                 direction = np.zeros(len(pi))
                 continue
             if count % _CHECK == _CHECK - 1:
@@ -148,10 +160,18 @@ class GroupMaster:
             pi = np.maximum(0.0, pi + step * (target - priced.bound) / length * direction)
         self.add(Columns.joined(met[-_KEPT:]))
 
-    def generate(self, run: Run, *, keep: int = 8) -> None:
-        """Add groups until none improves the master, the bound says enough or the run stops."""
+    def generate(self, run: Run, *, keep: int = 8, rounds: int = 10**9, quiet: bool = False) -> None:
+        """Add groups until none improves the master, the bound says enough or the run stops.
+
+        Parameters
+        ----------
+        keep : groups added of one server at most, at a time.
+        rounds : linear programmes at most.
+        quiet : whether the bound is not to be reported, as some open pairs were closed on trial.
+        """
         self.converged = False
-        while not run.stopped() and self.bound < self._goal.cut:
+        last = self.rounds + rounds
+        while not run.stopped() and self.bound < self._goal.cut and self.rounds < last:
             prices = self._solve()
             if prices is None:
                 return
@@ -159,7 +179,8 @@ class GroupMaster:
                 self.converged = True
                 return
             added = self._improve(prices, run, keep)
-            self._goal.report(self.bound)
+            if not quiet:
+                self._goal.report(self.bound)
             if added is None or (self.best is not None and self.bound > self._worst):
                 self.possible = not self.bound > self._worst * (1 + 1e-9) + self._unit
                 return
@@ -171,30 +192,71 @@ class GroupMaster:
                     return
                 self._raise_unplaced(_GROWTH * self._unplaced)
 
-    def _solve(self) -> tuple[Floats, Floats] | None:
-        """Prices [M] and server duals [S] of the linear programme."""
+    def fraction(self) -> tuple[Columns, Floats]:
+        """The groups in the last linear programme's solution, and their parts of it."""
+        numbers = np.concatenate(self._numbers)
+        values = self._values[numbers[numbers < len(self._values)]]
+        used = values > 1e-9
+        return Columns.joined(self._batches).take(np.flatnonzero(used)), values[used]
+
+    @contextmanager
+    def on_trial(self) -> Iterator[None]:
+        """Within it pairs may be closed for a trial; afterwards everything is as it was."""
+        open_pairs, center, best = self.pricer.is_open.copy(), self._center, self.best
+        value, values, converged = self.value, self._values, self.converged
+        try:
+            yield
+        finally:
+            self.pricer.is_open[:] = open_pairs
+            self._center, self.best = center, best
+            self.value, self._values, self.converged = value, values, converged
+            self.retire()
+
+    def narrow(self) -> None:
+        """Go on with the pairs that are still open; earlier bounds do not speak of them."""
+        self.best = None
+        self.retire()
+
+    def cut_off(self, *, most: int = 150, least: float = 0.02) -> int:
+        """Add cuts that the last linear programme breaks; returns how many."""
+        used, values = self.fraction()
+        twins, servers = self.pricer.twins, self.pricer.servers
+        found = violated(used, values, twins, servers, most=most, least=least)
+        if len(found):
+            columns = Columns.joined(self._batches)
+            matrix = sparse.lil_matrix((len(found), self._master.shape[1]))
+            matrix[:, np.concatenate(self._numbers)] = entries(found, columns, twins, servers)
+            self._master.add_rows(np.full(len(found), -np.inf), np.ones(len(found)), matrix)
+            self._elements = np.vstack([self._elements, found])
+        return len(found)
+
+    def _solve(self) -> tuple[Prices, Floats] | None:
+        """Prices and server duals [S] of the linear programme."""
         point = self._master.solve()
         self.rounds += 1
         if point.status is not SolveStatus.OPTIMAL or point.objective is None:
             return None
+        self._values = point.values
         used = point.values[list(self._artificial)]
         self.value = point.objective if float(used.max(initial=0.0)) <= 1e-9 else math.inf
-        twins = self.pricer.twins
-        return np.maximum(point.duals[:twins], 0.0), np.minimum(point.duals[twins:], 0.0)
+        twins, servers = self.pricer.twins, self.pricer.servers
+        cut = np.maximum(-point.duals[twins + servers :], 0.0)
+        prices = Prices(np.maximum(point.duals[:twins], 0.0), self._elements, cut)
+        return prices, np.minimum(point.duals[twins : twins + servers], 0.0)
 
-    def _improve(self, prices: tuple[Floats, Floats], run: Run, keep: int) -> int | None:
+    def _improve(self, duals: tuple[Prices, Floats], run: Run, keep: int) -> int | None:
         """Price between the best prices and the master's; returns how many groups were added."""
-        pi, sigma = prices
+        prices, sigma = duals
         weight = _SMOOTHING
         while True:
-            point = weight * self.pi + (1.0 - weight) * pi
+            point = self._center.mixed(prices, weight)
             priced = self.pricer.price(point, run, keep=keep)
             if priced is None:
                 return None
             if priced.bound > self.bound:
-                self.best, self.pi = priced, point
+                self.best, self._center = priced, point
             found = priced.columns
-            reduced = found.cost - found.sums(pi) - sigma[found.server]
+            reduced = found.cost + prices.paid(found, self.pricer.servers) - sigma[found.server]
             added = self.add(found.take(reduced < -_SMALL * self._unit))
             if added or weight == 0.0:
                 return added
@@ -205,6 +267,6 @@ class GroupMaster:
         if self._artificial:
             self._master.change_bounds(list(self._artificial), 0.0, 0.0)
         twins = self.pricer.twins
-        entries = np.vstack([np.eye(twins), np.zeros((self.pricer.servers, twins))])
-        self._artificial = self._master.add_columns(np.full(twins, cost), entries)
+        offered = sparse.eye(self._master.shape[0], twins)
+        self._artificial = self._master.add_columns(np.full(twins, cost), offered)
         self._unplaced = cost

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from formulations.dt_assignment.exact import pricing_kernels
 from formulations.dt_assignment.exact.columns import Columns
+from formulations.dt_assignment.exact.cuts import Prices
 from formulations.dt_assignment.groups import Groups
 from optkit.run import Run
 
@@ -26,6 +27,8 @@ _SUMS, _SUMS_BESIDE = 64, 24
 _CELLS, _CELLS_BESIDE, _CELLS_THREE = 200, 64, 24
 #: Groups that are looked at on one server at most, before its price is only bounded.
 _NODES = 300_000
+#: Twins of the groups in a list, on average at most.
+_ENTRIES = 12
 #: Servers that are priced in one call, after which the run is asked whether to stop.
 _SERVERS = 32
 
@@ -102,12 +105,14 @@ class Priced:
 
     Parameters
     ----------
+    prices : at which the groups were priced.
     bound : on the optimum, costs counted as in the pricer.
     price : [S] at most 0; bound on the cheapest group of each server, the empty one included.
     columns : of negative reduced cost at the prices.
     exact : whether the price of every server is that of a group.
     """
 
+    prices: Prices
     bound: float
     price: Floats
     columns: Columns
@@ -145,8 +150,8 @@ class Pricer:
             total = total + g.other_slope * g.other_part.sum(axis=1)[:, None]
         return float(total.max(axis=0).sum())
 
-    def price(self, pi: Floats, run: Run, *, keep: int = 8) -> Priced | None:
-        """The best groups of every server at prices [M]; None if the run stops meanwhile."""
+    def price(self, prices: Prices, run: Run, *, keep: int = 8) -> Priced | None:
+        """The best groups of every server; None if the run stops meanwhile."""
         threshold = np.zeros(self.servers)
         price, exact, batches = np.zeros(self.servers), np.ones(self.servers, np.bool_), []
         for first in range(0, self.servers, _SERVERS):
@@ -155,26 +160,25 @@ class Pricer:
             chosen = np.arange(first, min(first + _SERVERS, self.servers))
             room = len(chosen) * keep
             batch = self._scan(
-                pi, chosen, threshold, keep, _NODES, price, exact, room, room * self.twins
+                prices, chosen, threshold, keep, _NODES, price, exact, room, room * self.twins
             )
             batches.append(batch)
-        return Priced(
-            float(pi.sum() + price.sum()), price, Columns.joined(batches), bool(exact.all())
-        )
+        bound = prices.total + float(price.sum())
+        return Priced(prices, bound, price, Columns.joined(batches), bool(exact.all()))
 
     def within(
-        self, pi: Floats, threshold: Floats, run: Run, *, limit: int, nodes: int
+        self, prices: Prices, threshold: Floats, run: Run, *, limit: int, nodes: int
     ) -> Columns | None:
         """Every group of reduced cost at most threshold [S]; None if there are too many."""
         price, exact, batches = np.zeros(self.servers), np.ones(self.servers, np.bool_), []
-        left, budget = limit, nodes
+        left = limit
         for s in range(self.servers):
             if s % _SERVERS == 0 and run.stopped():
                 return None
-            room = min(left, limit)
             batch = self._scan(
-                pi, np.array([s]), threshold, 0, budget, price, exact, room, 12 * room + self.twins
-            )
+                prices, np.array([s]), threshold, 0, nodes, price, exact, left,
+                _ENTRIES * left + self.twins,
+            )  # fmt: skip
             if not exact[s]:
                 return None
             left -= len(batch)
@@ -192,17 +196,17 @@ class Pricer:
         )
         return least
 
-    def close(self, pi: Floats, priced: Priced, cut: float) -> int:
+    def close(self, priced: Priced, cut: float) -> int:
         """Close the pairs that only decisions of cost `cut` or more use; returns how many."""
         slack = cut - priced.bound + priced.price
-        least = self.least(pi, slack)
+        least = self.least(priced.prices.twin, slack)
         closed = self.is_open & (least > slack[:, None])
         self.is_open &= ~closed
         return int(closed.sum())
 
     def _scan(
         self,
-        pi: Floats,
+        prices: Prices,
         servers: Ints,
         threshold: Floats,
         keep: int,
@@ -213,15 +217,16 @@ class Pricer:
         entries: int,
     ) -> Columns:
         """Call the compiled search; returns the groups it found."""
-        state = np.zeros(3)
+        state = np.zeros(4)
         costs, starts = np.empty(room), np.zeros(room + 1, dtype=np.int64)
         twins, server = np.empty(entries, np.int64), np.empty(room, np.int64)
+        cuts, cut_server = prices.compiled()
         pricing_kernels.scan(
-            self.groups, self.grid, pi, self.is_open, servers, threshold, keep, nodes, price,
-            exact, server, (costs, starts, twins, state),
+            self.groups, self.grid, prices.twin, cuts, cut_server, self.is_open, servers,
+            threshold, keep, nodes, price, exact, server, (costs, starts, twins, state),
         )  # fmt: skip
         count, used = int(state[1]), int(state[2])
         found = Columns(
             server[:count].copy(), costs[:count], starts[: count + 1].copy(), twins[:used].copy()
         )
-        return Columns(found.server, found.cost + found.sums(pi), found.starts, found.twins)
+        return Columns(found.server, found.cost + found.sums(prices.twin), found.starts, found.twins)

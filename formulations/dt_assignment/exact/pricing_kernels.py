@@ -114,7 +114,7 @@ def search(items, n, level, ordered, row, table, shape, width, ways, steps, cell
     full, d = False, 0
     while d >= 0:
         i = following[d]
-        bound = np.inf
+        over = True
         if i < n and (level == 0 or (d < level and n - i >= level - d)):
             b, c = 0, 0
             if ways[0] >= 0:
@@ -124,7 +124,8 @@ def search(items, n, level, ordered, row, table, shape, width, ways, steps, cell
             bound = look(table, row[i], shape, width, sums[d, 2], b, c)
             if level > 0:
                 bound = max(bound, ahead[i + level - d] - ahead[i])
-        if cost[d] + bound > state[0]:
+            over = cost[d] + bound > state[0]
+        if over:
             if d > 0:
                 for q in range(first_cut[chosen[d]], first_cut[chosen[d] + 1]):
                     met[cut_number[q]] -= 1

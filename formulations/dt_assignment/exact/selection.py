@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from formulations.dt_assignment.exact.columns import Columns
+from formulations.dt_assignment.exact.cuts import entries
 from formulations.dt_assignment.exact.pricing import Priced
 from optkit.backends.feed import SolveStatus
 from optkit.backends.highs import solve_model
@@ -24,7 +25,6 @@ _NOTHING = 1e-11
 
 def choose(
     columns: Columns,
-    pi: Floats,
     priced: Priced,
     run: Run,
     *,
@@ -39,34 +39,43 @@ def choose(
     Parameters
     ----------
     columns : groups to choose from; every server may stay empty.
-    pi, priced : prices [M] and what they say.
+    priced : prices and what they say.
     cover : twins may be placed more than once, which a decision then undoes.
 
     Returns
     -------
     A bound on the cost of every choice from these groups, infinite where there is none.
     """
-    twins, servers, count = len(pi), len(priced.price), len(columns)
-    above = columns.cost - columns.sums(pi) - priced.price[columns.server]
-    above[above < _NOTHING * float(np.abs(priced.price).max(initial=0.0))] = 0.0
-    blocks = [columns.rows(twins, servers), sparse.eye(twins + servers, servers, k=-twins)]
-    cost = [above, -priced.price]
-    if cover:  # a twin that is placed once too often pays back its price
-        blocks.append(-sparse.eye(twins + servers, twins))
-        cost.append(pi)
-    matrix = sparse.hstack(blocks, format="csc")
+    prices, price = priced.prices, priced.price
+    twins, servers, count = len(prices.twin), len(price), len(columns)
+    above = columns.cost + prices.paid(columns, servers) - price[columns.server]
+    above[above < _NOTHING * float(np.abs(price).max(initial=0.0))] = 0.0
+    rows = columns.rows(twins, servers)
+    cost = [above, -price]
+    used = prices.cut > 0
+    cuts = int(used.sum())
+    if cuts:  # what a cut leaves unused, its price pays back
+        rows = sparse.vstack([rows, entries(prices.elements[used], columns, twins, servers)])
+        cost.append(prices.cut[used])
+    slack = [sparse.eye(twins + servers + cuts, servers + cuts, k=-twins)]
+    if cover:  # so does a twin that is placed once too often
+        slack.append(-sparse.eye(twins + servers + cuts, twins))
+        cost.append(prices.twin)
+    matrix = sparse.hstack([rows, *slack], format="csc")
+    number = np.arange(matrix.shape[1])
     model = LinearModel(
         cost=np.concatenate(cost),
         matrix=matrix,
-        row_lower=np.ones(twins + servers),
-        row_upper=np.ones(twins + servers),
+        row_lower=np.ones(twins + servers + cuts),
+        row_upper=np.ones(twins + servers + cuts),
         lower=np.zeros(matrix.shape[1]),
-        upper=np.concatenate([np.ones(count + servers), np.full(twins * cover, np.inf)]),
-        integer=np.arange(matrix.shape[1]) < count + servers,
+        upper=np.where(number < count + servers + cuts, 1.0, np.inf),
+        integer=number < count + servers,
     )
     start = None if run.objective is None else incumbent_values(columns, servers, run.x)
-    if start is not None and cover:
-        start = np.concatenate([start, np.zeros(twins)])
+    if start is not None:
+        unused = 1.0 - model.matrix[twins + servers :, : count + servers] @ start
+        start = np.concatenate([start, unused, np.zeros(twins * cover)])
     owner = columns.owner
 
     def decode(values: Floats) -> tuple[Ints, dict[str, Any]] | None:

@@ -1,0 +1,234 @@
+"""Exact method for limits: prices of limits, prices of twins, exchanges and branching.
+
+Two relaxations bound a generalised assignment problem. With prices on limits every twin takes its
+cheapest server (the bound of the linear programme). With prices on twins every server solves a
+knapsack (the bound of column generation, which is above the other). The first gives the prices by
+which exchanges of twins are searched; the second bounds a tree that closes pairs by what their
+knapsacks say (Fisher 1981; Posta, Ferland and Michelon 2012). The tree serves twice: on few
+servers, to share their twins out anew, and on all of them, with a target between bound and
+incumbent. A tree that is done without a decision below its target proves the target.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from formulations.dt_assignment.exact.exchange import Exchange
+from formulations.dt_assignment.exact.limit_kernels import raise_limit_prices
+from formulations.dt_assignment.exact.limited import Limited
+from formulations.dt_assignment.exact.pairs import begin, others
+from formulations.dt_assignment.exact.place_kernels import (
+    node_of,
+    price_servers,
+    raise_place_prices,
+    settle,
+)
+from formulations.dt_assignment.exact.regroup import Regroup
+from formulations.dt_assignment.exact.tree import KNAPSACK_LIMIT, Tree
+from formulations.dt_assignment.instance import TwinAssignment
+from optkit.run import Run
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+#: Steps of prices between two looks at the clock, and how many there are at most.
+_LIMIT_STEPS, _LIMIT_CHUNKS = 50, 12
+_PLACE_STEPS, _PLACE_CHUNKS = 25, 120
+#: Steps end where they go less than this part of the way.
+_LEAST_SHARE = 1e-3
+#: Without an incumbent, steps aim this far above the bound.
+_AIM = 0.02
+#: The first target goes this part of the way from the bound, and each further one goes on.
+_FIRST_WINDOW, _GROWTH = 0.1, 1.7
+#: In each round: kicks of the local search, groups of servers shared out anew, nodes of the tree.
+_KICKS, _GROUPS, _NODES = 50, 3, 50
+#: Pairs beyond which a tree over all of them is hopeless.
+_LARGEST_TREE = 150_000
+#: How much better than the incumbent a decision must be: within what is called optimal, and all
+#: but 1 where every cost is a whole number.
+_MARGIN, _INTEGER_MARGIN = 2e-7, 0.9999
+
+
+def applies(instance: TwinAssignment) -> str | None:
+    """None where limits couple twins and nothing else does (deadlines then forbid pairs)."""
+    if "limits" not in instance.couplings:
+        return "no server has a limit"
+    return others(instance, "limits", "deadlines")
+
+
+def lagrangian(instance: TwinAssignment, run: Run) -> None:
+    """Bound by both relaxations, then improve and prove in turns."""
+    if begin(instance, run) is None:
+        return
+    search = _Search(instance, run)
+    run.built()
+    search.price_limits()
+    if run.stopped():
+        return
+    search.start()
+    search.price_places()
+    for _ in run.steps():
+        search.improve()
+        search.prove()
+    run.note(
+        limit_bound=search.limit_bound,
+        place_bound=search.root_bound,
+        trees=search.trees,
+        nodes=search.nodes,
+    )
+
+
+class _Search:
+    """Prices, incumbents and the tree of one instance.
+
+    Attributes
+    ----------
+    limit_bound, root_bound : of the two relaxations; the second is that of the tree's root.
+    trees, nodes : trees that were done, and their nodes.
+    """
+
+    def __init__(self, instance: TwinAssignment, run: Run) -> None:
+        self._run, self._instance = run, instance
+        self._integer = instance.integer_cost
+        self._problem = Limited.of(instance)
+        resources, twins, servers = self._problem.demand.shape
+        self._limit_price = np.zeros((resources, servers))
+        self._node = node_of(twins, servers, resources)
+        self._place_price = np.zeros(twins)
+        self._share = 1.0
+        largest = np.where(instance.open, instance.tables.cost, -np.inf).max(axis=1)
+        self._worst = float(largest.sum()) + 1.0  # no decision costs as much
+        self._window = 0.0
+        self._tree: Tree | None = None
+        self.limit_bound = self.root_bound = -math.inf
+        self.trees = self.nodes = 0
+
+    # --- bounds ----------------------------------------------------------------------------------
+
+    def _claim(self, bound: float) -> None:
+        """No decision costs less."""
+        if self._integer:
+            bound = math.ceil(bound - 1e-6)
+        if math.isfinite(bound):
+            self._run.bound(bound)
+
+    def _ceiling(self, bound: float) -> float:
+        """What steps of prices aim at: the incumbent, or a little above the bound."""
+        aim = bound + _AIM * abs(bound) if self._run.objective is None else self._run.objective
+        return max(aim, bound + 1e-6 * abs(bound) + 1e-9)
+
+    def price_limits(self) -> None:
+        """Relax the limits; their best prices weigh the resources from then on."""
+        problem, price = self._problem, self._limit_price.copy()
+        bound, share = float(problem.cost.min(axis=1).sum()), 1.0
+        for _ in range(_LIMIT_CHUNKS):
+            if self._run.stopped():
+                break
+            bound, share = raise_limit_prices(
+                problem.cost, problem.demand, price, self._limit_price, self._ceiling(bound),
+                bound, share, _LIMIT_STEPS, 15,
+            )  # fmt: skip
+            if share < _LEAST_SHARE:
+                break
+        self.limit_bound = bound
+        self._claim(bound)
+        self._problem = problem.priced(self._limit_price)
+
+    def price_places(self) -> None:
+        """Relax that twins have one server, from what each pays at the prices of limits."""
+        self._place_price = self._exchange.paid.min(axis=1)
+        is_open = np.isfinite(self._problem.cost)
+        settle(self._problem, is_open, self._node)
+        for _ in range(_PLACE_CHUNKS):
+            if self._run.stopped() or self._share < _LEAST_SHARE:
+                break
+            self._raise_place_prices()
+        earned = self._node.earned
+        price_servers(self._problem, self._place_price, self._node, KNAPSACK_LIMIT)
+        self._regroup.reprice(self._problem, self._place_price, earned)
+
+    def _raise_place_prices(self) -> None:
+        bound, self._share = raise_place_prices(
+            self._problem, self._place_price, self._node, math.inf,
+            self._ceiling(self.root_bound if math.isfinite(self.root_bound) else self.limit_bound),
+            self._share, _PLACE_STEPS, 20, KNAPSACK_LIMIT,
+        )  # fmt: skip
+        self.root_bound = max(self.root_bound, bound)
+        self._claim(bound)
+
+    # --- decisions -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """A first decision by regret, improved until it is complete."""
+        self._exchange = Exchange(self._problem, self._limit_price, self._run.rng)
+        self._regroup = Regroup(self._exchange.near, self._run.rng)
+        for _ in range(20):
+            if self._run.stopped():
+                break
+            self._exchange.search(_KICKS)
+            self._report()
+
+    def _report(self) -> None:
+        """Hand the best decision to the run; what the tree looks for is then less."""
+        best = self._run.objective
+        if self._exchange.value < (math.inf if best is None else best):
+            self._run.found(self._exchange.best)
+            if self._tree is not None:
+                self._tree.lower(self._below_incumbent())
+
+    def improve(self) -> None:
+        """Some kicks, and some groups of servers whose twins are shared out anew."""
+        if self._exchange.search(_KICKS):
+            self._report()
+        for _ in range(_GROUPS):
+            if self._run.stopped() or not self._exchange.complete:
+                return
+            better = self._regroup.search(self._exchange.best, self._margin())
+            if better is not None:
+                self._exchange.adopt(better)
+                self._report()
+
+    # --- proof -----------------------------------------------------------------------------------
+
+    def _margin(self) -> float:
+        best = self._run.objective
+        return _INTEGER_MARGIN if self._integer else _MARGIN * abs(best or 0.0)
+
+    def _below_incumbent(self) -> float:
+        best = self._run.objective
+        return self._worst if best is None else best - self._margin()
+
+    def _target(self) -> float:
+        """What the next tree looks below."""
+        target = self.root_bound + self._window
+        if self._integer:
+            target = math.ceil(target) + 1 - _INTEGER_MARGIN
+        return min(target, self._below_incumbent())
+
+    def prove(self) -> None:
+        """Go on with the tree, or with a larger one; with prices where a tree is hopeless."""
+        if self._run.stopped():
+            return
+        if self._problem.cost.size > _LARGEST_TREE:
+            if self._share >= _LEAST_SHARE:
+                self._raise_place_prices()
+            return
+        if self._tree is None:
+            if self._window == 0.0:
+                self._window = _FIRST_WINDOW * (self._ceiling(self.root_bound) - self.root_bound)
+            self._tree = Tree(self._problem, self._place_price, self._target(), self._margin())
+        if self._tree.search(_NODES):
+            self._exchange.adopt(self._tree.decision)
+            self._report()
+        if not self._tree.done:
+            return
+        self.trees += 1
+        self.nodes += self._tree.nodes
+        if self._tree.target >= self._worst:
+            self._run.infeasible()
+        else:
+            self._claim(self._tree.target)
+        self._tree = None
+        self._window *= _GROWTH

@@ -1,0 +1,392 @@
+"""Compiled knapsacks of all servers at prices of twins, and what they say of every pair.
+
+The rule that each twin has one server is relaxed: a server earns the price of every twin that it
+takes, less the cost of the pair, and takes what earns most within its limits.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+#: Least and largest weight of the last answer in the mean of all.
+_MEMORY = (0.01, 0.1)
+
+
+class Pack(NamedTuple):
+    """Candidates of one knapsack by falling gain per size; room for M."""
+
+    gain: Floats  # [M]
+    size: Floats  # [M] in weighted shares
+    twin: Ints  # [M]
+    need: Floats  # [R, M]
+    taken: Mask  # [M] on the way
+    best: Mask  # [M] the best choice
+
+
+class Node(NamedTuple):
+    """What pricing knows of a node: pairs that are open, and the last answer."""
+
+    open_servers: Ints  # [M] how many
+    forced: Ints  # [M] the only open server of a twin, or -1
+    items: Ints  # [S, M] twins with a choice, for which the server is open and has room
+    item_count: Ints  # [S]
+    left: Floats  # [R, S] shares that forced twins leave
+    earned: Floats  # [S] by the twins with a choice
+    chosen: Mask  # [M, S] by the server, of the items
+    count: Ints  # [M] servers that take the twin
+    pack: Pack
+    other: Pack  # the same without one item
+    left_of_one: Floats  # [R]
+
+
+def node_of(twins: int, servers: int, resources: int) -> Node:
+    """Empty arrays of these sizes."""
+
+    def pack() -> Pack:
+        return Pack(
+            np.empty(twins),
+            np.empty(twins),
+            np.empty(twins, dtype=np.int64),
+            np.empty((resources, twins)),
+            np.empty(twins, dtype=np.bool_),
+            np.empty(twins, dtype=np.bool_),
+        )
+
+    return Node(
+        np.empty(twins, dtype=np.int64),
+        np.empty(twins, dtype=np.int64),
+        np.empty((servers, twins), dtype=np.int64),
+        np.empty(servers, dtype=np.int64),
+        np.empty((resources, servers)),
+        np.empty(servers),
+        np.zeros((twins, servers), dtype=np.bool_),
+        np.empty(twins, dtype=np.int64),
+        pack(),
+        pack(),
+        np.empty(resources),
+    )
+
+
+@njit(cache=True)
+def knapsack(count, pack, left, weight, floor, limit):  # type: ignore[no-untyped-def]
+    """Most that candidates can gain within shares `left` [R], by branch and bound.
+
+    The bound is that of the weighted sum of the limits. Gains of at most `floor` are not looked
+    for: it is returned where there are none.
+
+    Returns
+    -------
+    An upper bound of the gain, exact unless `limit` bounds did not suffice; ``pack.best`` is the
+    choice that was found.
+    """
+    gain, size, need, taken, best = pack.gain, pack.size, pack.need, pack.taken, pack.best
+    resources = len(left)
+    room = np.empty(resources)
+    free = 0.0
+    for r in range(resources):
+        room[r] = left[r]
+        free += weight[r] * left[r]
+    for k in range(count):
+        taken[k] = best[k] = False
+    most, first = max(floor, 0.0), 0.0
+    so_far, bounds, i = 0.0, 0, 0
+    skipped = True  # a bound changes only where a candidate was left out
+    while True:
+        hopeless = False
+        if skipped:
+            bound, fits, j = so_far, free, i
+            while j < count and size[j] <= fits:
+                bound += gain[j]
+                fits -= size[j]
+                j += 1
+            if j < count and fits > 0.0:
+                bound += gain[j] * fits / size[j]
+            bounds += 1
+            if bounds == 1:
+                first = bound
+            if bounds > limit:
+                return max(first, most)
+            hopeless = bound <= most + 1e-12 * abs(most)
+        if not hopeless and i < count:
+            takes = True
+            for r in range(resources):
+                takes = takes and need[r, i] <= room[r]
+            if takes:
+                taken[i], skipped = True, False
+                so_far += gain[i]
+                free -= size[i]
+                for r in range(resources):
+                    room[r] -= need[r, i]
+                if so_far > most:
+                    most = so_far
+                    for k in range(count):
+                        best[k] = taken[k] and k <= i
+            else:
+                taken[i], skipped = False, True
+            i += 1
+            if i < count:
+                continue
+        k = i - 1
+        while k >= 0 and not taken[k]:
+            k -= 1
+        if k < 0:
+            return most
+        taken[k], skipped = False, True
+        so_far -= gain[k]
+        free += size[k]
+        for r in range(resources):
+            room[r] += need[r, k]
+        i = k + 1
+
+
+@njit(cache=True)
+def settle(problem, is_open, node):  # type: ignore[no-untyped-def]
+    """Forced twins, room and items of a node; False if a twin or a limit cannot be satisfied.
+
+    Closes pairs [M, S] for which forced twins leave no room.
+    """
+    demand = problem.demand
+    resources, twins, servers = demand.shape
+    open_servers, forced, items = node.open_servers, node.forced, node.items
+    item_count, left = node.item_count, node.left
+    again = True
+    while again:
+        again = False
+        left[:] = 1.0
+        item_count[:] = 0
+        for m in range(twins):
+            number, last = 0, -1
+            for s in range(servers):
+                if is_open[m, s]:
+                    number, last = number + 1, s
+            if number == 0:
+                return False
+            open_servers[m], forced[m] = number, -1
+            if number == 1:
+                forced[m] = last
+                for r in range(resources):
+                    left[r, last] -= demand[r, m, last]
+                    if left[r, last] < 0.0:
+                        return False
+        for m in range(twins):
+            if forced[m] >= 0:
+                continue
+            for s in range(servers):
+                if not is_open[m, s]:
+                    continue
+                fits = True
+                for r in range(resources):
+                    fits = fits and demand[r, m, s] <= left[r, s]
+                if fits:
+                    items[s, item_count[s]] = m
+                    item_count[s] += 1
+                else:
+                    is_open[m, s] = False
+                    again = True
+    return True
+
+
+@njit(cache=True)
+def gather(problem, place_price, node, s):  # type: ignore[no-untyped-def]
+    """Fill ``node.pack`` with the items of a server that earn something, sorted; how many."""
+    cost, demand, weight = problem.cost, problem.demand, problem.weight
+    resources = demand.shape[0]
+    pack, items = node.pack, node.items
+    gain, size, twin, need = pack.gain, pack.size, pack.twin, pack.need
+    count = 0
+    for j in range(node.item_count[s]):
+        m = items[s, j]
+        earns = place_price[m] - cost[m, s]
+        if earns <= 0.0:
+            continue
+        takes = 0.0
+        for r in range(resources):
+            takes += weight[r, s] * demand[r, m, s]
+        k = count
+        while k > 0 and gain[k - 1] * takes < earns * size[k - 1]:
+            gain[k], size[k], twin[k] = gain[k - 1], size[k - 1], twin[k - 1]
+            k -= 1
+        gain[k], size[k], twin[k] = earns, takes, m
+        count += 1
+    for k in range(count):
+        for r in range(resources):
+            need[r, k] = demand[r, twin[k], s]
+    return count
+
+
+@njit(cache=True)
+def price_servers(problem, place_price, node, limit):  # type: ignore[no-untyped-def]
+    """The bound at prices [M] of twins; the answer of every server goes into the node."""
+    cost, weight = problem.cost, problem.weight
+    twins, servers = cost.shape
+    forced, items, chosen, count = node.forced, node.items, node.chosen, node.count
+    item_count, left, earned, left_of_one = (
+        node.item_count,
+        node.left,
+        node.earned,
+        node.left_of_one,
+    )
+    best, twin = node.pack.best, node.pack.twin
+    total = 0.0
+    for m in range(twins):
+        count[m] = 0
+        if forced[m] >= 0:
+            total += cost[m, forced[m]]
+            count[m] = 1
+        else:
+            total += place_price[m]
+    for s in range(servers):
+        number = gather(problem, place_price, node, s)
+        left_of_one[:] = left[:, s]
+        earned[s] = knapsack(number, node.pack, left_of_one, weight[:, s], 0.0, limit)
+        total -= earned[s]
+        for j in range(item_count[s]):
+            chosen[items[s, j], s] = False
+        for k in range(number):
+            if best[k]:
+                chosen[twin[k], s] = True
+                count[twin[k]] += 1
+    return total
+
+
+@njit(cache=True)
+def raise_place_prices(problem, place_price, node, target, ceiling, share, steps, patience, limit):  # type: ignore[no-untyped-def]
+    """Volume steps on prices [M] of twins towards a ceiling, until the target is reached.
+
+    A step leads from the best prices along the mean of how often twins were taken, which forgets
+    by the factor that makes the mean shortest (Barahona and Anbil 2000).
+
+    Parameters
+    ----------
+    place_price : [M] where the steps begin; at the return the best prices.
+    share : part of the way to the ceiling that a step goes.
+    patience : steps without a better bound before the share falls.
+
+    Returns
+    -------
+    best, share : the best bound, and the share at last; 0 where every twin was taken once on
+        average, so that no prices are better.
+    """
+    twins = len(place_price)
+    count = node.count
+    best_price = place_price.copy()
+    taken = np.empty(twins)
+    best, stalled = -np.inf, 0
+    for step in range(steps):
+        value = price_servers(problem, place_price, node, limit)
+        along = 0.0
+        if step == 0:
+            for m in range(twins):
+                taken[m] = count[m]
+        else:
+            inner = square = 0.0
+            for m in range(twins):
+                along += (1.0 - taken[m]) * (1.0 - count[m])
+                inner += (1.0 - taken[m]) * (count[m] - taken[m])
+                square += (count[m] - taken[m]) ** 2
+            new = min(max(inner / square, _MEMORY[0]), _MEMORY[1]) if square > 0.0 else 0.0
+            for m in range(twins):
+                taken[m] += new * (count[m] - taken[m])
+        if value > best:
+            if along > 0.0:
+                share = min(1.1 * share, 1.0)
+            best, stalled = value, 0
+            best_price[:] = place_price
+            if best >= target:
+                break
+        else:
+            stalled += 1
+            if stalled >= patience:
+                share *= 0.7
+                stalled = 0
+        norm = 0.0
+        for m in range(twins):
+            norm += (1.0 - taken[m]) ** 2
+        if norm < 1e-12:
+            share = 0.0
+            break
+        length = share * (ceiling - best) / norm
+        for m in range(twins):
+            place_price[m] = best_price[m] + length * (1.0 - taken[m])
+    place_price[:] = best_price
+    return best, share
+
+
+@njit(cache=True)
+def without_one(pack, other, count, skip):  # type: ignore[no-untyped-def]
+    """Copy candidates but one; how many."""
+    resources = pack.need.shape[0]
+    number = 0
+    for k in range(count):
+        if k == skip:
+            continue
+        other.gain[number], other.size[number] = pack.gain[k], pack.size[k]
+        for r in range(resources):
+            other.need[r, number] = pack.need[r, k]
+        number += 1
+    return number
+
+
+@njit(cache=True)
+def fix_pairs(problem, place_price, node, bound, target, is_open, rise, limit):  # type: ignore[no-untyped-def]
+    """Raise the bound for every open pair of the node, and close pairs that reach the target.
+
+    A pair that is used changes the knapsack of its server, and those of other servers that take
+    the twin; the changes add up.
+
+    Parameters
+    ----------
+    bound : of `price_servers` at these prices, whose answer the node holds.
+    is_open : [M, S] pairs; those whose bound reaches the target are closed.
+    rise : [M, S] written for the open pairs of twins with a choice.
+
+    Returns
+    -------
+    How many pairs were closed.
+    """
+    cost, demand, weight = problem.cost, problem.demand, problem.weight
+    resources, twins, servers = demand.shape
+    pack, other, left, left_of_one = node.pack, node.other, node.left, node.left_of_one
+    items, item_count, earned, chosen = node.items, node.item_count, node.earned, node.chosen
+    lost = np.zeros(twins)  # where all servers that take the twin do without it
+    for s in range(servers):
+        number = gather(problem, place_price, node, s)
+        left_of_one[:] = left[:, s]
+        for k in range(number):
+            m = pack.twin[k]
+            if chosen[m, s]:
+                rest = without_one(pack, other, number, k)
+                best = knapsack(rest, other, left_of_one, weight[:, s], 0.0, limit)
+                rise[m, s] = max(earned[s] - best, 0.0)
+                lost[m] += rise[m, s]
+    closed = 0
+    for s in range(servers):
+        number = gather(problem, place_price, node, s)
+        for j in range(item_count[s]):
+            m = items[s, j]
+            if chosen[m, s]:
+                rise[m, s] = lost[m] - rise[m, s]
+            else:
+                for r in range(resources):
+                    left_of_one[r] = left[r, s] - demand[r, m, s]
+                skip = -1
+                for k in range(number):
+                    if pack.twin[k] == m:
+                        skip = k
+                rest = without_one(pack, other, number, skip)
+                loss = earned[s] - (place_price[m] - cost[m, s]) + lost[m]
+                floor = loss + bound - target
+                best = knapsack(rest, other, left_of_one, weight[:, s], floor, limit)
+                rise[m, s] = loss - best
+            if bound + rise[m, s] >= target - 1e-12 * abs(target):
+                is_open[m, s] = False
+                closed += 1
+    return closed
