@@ -43,10 +43,7 @@ what draws at random, such as ro, counts by its mean_objective unasked.
 
 Without --family, small ones are run, and the time limit is 10 s: a minute or two. Long families
 can be made shorter by -p. Presets, which take --seeds, --methods, -p and all others but --family:
-  channel-choice-paper   paper 000: the offloading game and the baselines
-  channel-choice-joint   paper 000: channels and load balance in parallel, in turn, or together
-  dt-assignment-paper    paper 004, Fig. 9: the baselines over alpha, three environments
-  dt-assignment-coupled  the paper's size with each coupling: baselines and searches
+{presets}
 
 exit status: 0, 1 where a method failed or two contradict each other, 2 bad input, 130 after
 Ctrl-C (the table so far is printed and written).
@@ -170,7 +167,14 @@ def _tasks(
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="python benchmarks/gaps.py", description=_DESCRIPTION, epilog=_EPILOG)
+    from gap_presets import PRESETS
+
+    listed = "\n".join(f"  {name:22} {preset.summary}" for name, preset in PRESETS.items())
+    parser = Parser(
+        prog="python benchmarks/gaps.py",
+        description=_DESCRIPTION,
+        epilog=_EPILOG.format(presets=listed),
+    )
     add = parser.add_argument
     add("--problem", metavar="NAME", help="default block_placement")
     add("--family", type=_names, metavar="F,...", help="instance families")

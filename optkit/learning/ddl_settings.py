@@ -98,7 +98,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "permute": True,
         "decay": "cosine",
         "learning_rate": 3e-3,
-        "iterations": 4000,
+        "iterations": 3000,
     },  # fmt: skip
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,14 +50,24 @@ def with_useful_cuts(o: Offloading) -> Offloading:
     count = kept.sum(axis=1)
     order = np.argsort(~kept, axis=1, kind="stable")[:, : count.max()]
     order = np.take_along_axis(order, np.minimum(np.arange(count.max()), count[:, None] - 1), 1)
-    fields = (
-        "cut_index", "head_s", "head_j", "tail_s", "tail_j", "tail_flop", "cloud_j",
-        "transfer_bits",
-    )  # fmt: skip
-    changed = {name: np.take_along_axis(getattr(o, name), order, axis=1) for name in fields}
-    for value in (count, *changed.values()):
-        value.setflags(write=False)
-    return o._replace(cuts=count, **changed)
+
+    def chosen(values: Any) -> Any:
+        array = np.take_along_axis(values, order, axis=1)
+        array.setflags(write=False)
+        return array
+
+    count.setflags(write=False)
+    return o._replace(
+        cuts=count,
+        cut_index=chosen(o.cut_index),
+        head_s=chosen(o.head_s),
+        head_j=chosen(o.head_j),
+        tail_s=chosen(o.tail_s),
+        tail_j=chosen(o.tail_j),
+        tail_flop=chosen(o.tail_flop),
+        cloud_j=chosen(o.cloud_j),
+        transfer_bits=chosen(o.transfer_bits),
+    )
 
 
 def _seconds_per_bit(o: Offloading, interference_w: Floats) -> Floats:

@@ -21,6 +21,7 @@ from formulations.dt_assignment.exact.limit_kernels import raise_limit_prices
 from formulations.dt_assignment.exact.limited import Limited
 from formulations.dt_assignment.exact.pairs import begin, others
 from formulations.dt_assignment.exact.place_kernels import (
+    begin_steps,
     node_of,
     price_servers,
     raise_place_prices,
@@ -37,7 +38,9 @@ Ints = NDArray[np.int64]
 _LIMIT_STEPS, _LIMIT_CHUNKS = 50, 12
 _PLACE_STEPS, _PLACE_CHUNKS = 25, 120
 #: Steps end where they go less than this part of the way.
-_LEAST_SHARE = 1e-3
+_LEAST_SHARE = 1e-4
+#: What part of the way the first step of prices of twins goes.
+_FIRST_SHARE = 0.1
 #: Without an incumbent, steps aim this far above the bound.
 _AIM = 0.02
 #: The first target goes this part of the way from the bound, and each further one goes on.
@@ -97,7 +100,6 @@ class _Search:
         self._limit_price = np.zeros((resources, servers))
         self._node = node_of(twins, servers, resources)
         self._place_price = np.zeros(twins)
-        self._share = 1.0
         largest = np.where(instance.open, instance.tables.cost, -np.inf).max(axis=1)
         self._worst = float(largest.sum()) + 1.0  # no decision costs as much
         self._window = 0.0
@@ -139,24 +141,23 @@ class _Search:
     def price_places(self) -> None:
         """Relax that twins have one server, from what each pays at the prices of limits."""
         self._place_price = self._exchange.paid.min(axis=1)
-        is_open = np.isfinite(self._problem.cost)
-        settle(self._problem, is_open, self._node)
+        settle(self._problem, np.isfinite(self._problem.cost), self._node)
+        begin_steps(self._place_price, self._node, _FIRST_SHARE)
         for _ in range(_PLACE_CHUNKS):
-            if self._run.stopped() or self._share < _LEAST_SHARE:
+            if self._run.stopped() or not self._raise_place_prices():
                 break
-            self._raise_place_prices()
-        earned = self._node.earned
         price_servers(self._problem, self._place_price, self._node, KNAPSACK_LIMIT)
-        self._regroup.reprice(self._problem, self._place_price, earned)
+        self._regroup.reprice(self._problem, self._place_price, self._node.earned)
 
-    def _raise_place_prices(self) -> None:
-        bound, self._share = raise_place_prices(
-            self._problem, self._place_price, self._node, math.inf,
-            self._ceiling(self.root_bound if math.isfinite(self.root_bound) else self.limit_bound),
-            self._share, _PLACE_STEPS, 20, KNAPSACK_LIMIT,
+    def _raise_place_prices(self) -> bool:
+        """Some more steps; whether further ones may help."""
+        start = max(self.root_bound, self.limit_bound)
+        self.root_bound = raise_place_prices(
+            self._problem, self._place_price, self._node, math.inf, self._ceiling(start),
+            _PLACE_STEPS, 20, KNAPSACK_LIMIT,
         )  # fmt: skip
-        self.root_bound = max(self.root_bound, bound)
-        self._claim(bound)
+        self._claim(self.root_bound)
+        return bool(self._node.pace[1] > _LEAST_SHARE)
 
     # --- decisions -------------------------------------------------------------------------------
 
@@ -212,8 +213,7 @@ class _Search:
         if self._run.stopped():
             return
         if self._problem.cost.size > _LARGEST_TREE:
-            if self._share >= _LEAST_SHARE:
-                self._raise_place_prices()
+            self._raise_place_prices()
             return
         if self._tree is None:
             if self._window == 0.0:

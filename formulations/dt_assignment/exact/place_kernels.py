@@ -45,6 +45,9 @@ class Node(NamedTuple):
     pack: Pack
     other: Pack  # the same without one item
     left_of_one: Floats  # [R]
+    taken: Floats  # [M] mean of count over the steps of prices
+    best_price: Floats  # [M]
+    pace: Floats  # [3] best bound, share of the way that a step goes, steps without a better one
 
 
 def node_of(twins: int, servers: int, resources: int) -> Node:
@@ -72,6 +75,9 @@ def node_of(twins: int, servers: int, resources: int) -> Node:
         pack(),
         pack(),
         np.empty(resources),
+        np.empty(twins),
+        np.empty(twins),
+        np.empty(3),
     )
 
 
@@ -258,66 +264,70 @@ def price_servers(problem, place_price, node, limit):  # type: ignore[no-untyped
 
 
 @njit(cache=True)
-def raise_place_prices(problem, place_price, node, target, ceiling, share, steps, patience, limit):  # type: ignore[no-untyped-def]
+def begin_steps(place_price, node, share):  # type: ignore[no-untyped-def]
+    """Forget earlier steps: the next ones begin at these prices [M] and go so far."""
+    node.best_price[:] = place_price
+    node.pace[0], node.pace[1], node.pace[2] = -np.inf, share, 0.0
+
+
+@njit(cache=True)
+def raise_place_prices(problem, place_price, node, target, ceiling, steps, patience, limit):  # type: ignore[no-untyped-def]
     """Volume steps on prices [M] of twins towards a ceiling, until the target is reached.
 
-    A step leads from the best prices along the mean of how often twins were taken, which forgets
-    by the factor that makes the mean shortest (Barahona and Anbil 2000).
+    A step leads from the best prices along the mean of how often twins were taken, in which the
+    last answer weighs what makes the step shortest (Barahona and Anbil 2000). Steps go on where
+    they ended, since `begin_steps`.
 
     Parameters
     ----------
-    place_price : [M] where the steps begin; at the return the best prices.
-    share : part of the way to the ceiling that a step goes.
-    patience : steps without a better bound before the share falls.
+    place_price : [M] written: the best prices.
+    patience : steps without a better bound before they go less far.
 
     Returns
     -------
-    best, share : the best bound, and the share at last; 0 where every twin was taken once on
-        average, so that no prices are better.
+    The best bound; ``node.pace[1]`` is 0 where no prices are better, since each twin is taken
+    once on average.
     """
     twins = len(place_price)
-    count = node.count
-    best_price = place_price.copy()
-    taken = np.empty(twins)
-    best, stalled = -np.inf, 0
-    for step in range(steps):
+    count, taken, best_price, pace = node.count, node.taken, node.best_price, node.pace
+    best, share, stalled = pace[0], pace[1], pace[2]
+    for _ in range(steps):
+        norm = 0.0
+        if best > -np.inf:
+            for m in range(twins):
+                norm += (1.0 - taken[m]) ** 2
+            if norm < 1e-12:
+                share = 0.0
+                break
+            length = share * (ceiling - best) / norm
+            for m in range(twins):
+                place_price[m] = best_price[m] + length * (1.0 - taken[m])
         value = price_servers(problem, place_price, node, limit)
-        along = 0.0
-        if step == 0:
-            for m in range(twins):
+        along = inner = square = 0.0
+        for m in range(twins):
+            if norm == 0.0:
                 taken[m] = count[m]
-        else:
-            inner = square = 0.0
-            for m in range(twins):
-                along += (1.0 - taken[m]) * (1.0 - count[m])
-                inner += (1.0 - taken[m]) * (count[m] - taken[m])
-                square += (count[m] - taken[m]) ** 2
-            new = min(max(inner / square, _MEMORY[0]), _MEMORY[1]) if square > 0.0 else 0.0
-            for m in range(twins):
-                taken[m] += new * (count[m] - taken[m])
+            along += (1.0 - taken[m]) * (1.0 - count[m])
+            inner += (1.0 - taken[m]) * (count[m] - taken[m])
+            square += (count[m] - taken[m]) ** 2
+        new = min(max(inner / square, _MEMORY[0]), _MEMORY[1]) if square > 0.0 else 0.0
+        for m in range(twins):
+            taken[m] += new * (count[m] - taken[m])
         if value > best:
-            if along > 0.0:
+            if along > 0.0 and norm > 0.0:
                 share = min(1.1 * share, 1.0)
-            best, stalled = value, 0
+            best, stalled = value, 0.0
             best_price[:] = place_price
             if best >= target:
                 break
         else:
-            stalled += 1
+            stalled += 1.0
             if stalled >= patience:
                 share *= 0.7
-                stalled = 0
-        norm = 0.0
-        for m in range(twins):
-            norm += (1.0 - taken[m]) ** 2
-        if norm < 1e-12:
-            share = 0.0
-            break
-        length = share * (ceiling - best) / norm
-        for m in range(twins):
-            place_price[m] = best_price[m] + length * (1.0 - taken[m])
+                stalled = 0.0
     place_price[:] = best_price
-    return best, share
+    pace[0], pace[1], pace[2] = best, share, stalled
+    return best
 
 
 @njit(cache=True)

@@ -14,7 +14,7 @@ from formulations.dt_assignment.exact.tree_kernels import Branch, search
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: Bounds within one knapsack; beyond, its first bound is taken.
-KNAPSACK_LIMIT = 3_000
+KNAPSACK_LIMIT = 30_000
 
 
 class Tree:

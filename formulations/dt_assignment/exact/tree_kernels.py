@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from formulations.dt_assignment.exact.place_kernels import (
+    begin_steps,
     fix_pairs,
     price_servers,
     raise_place_prices,
@@ -23,7 +24,7 @@ Mask = NDArray[np.bool_]
 DEAD, ANSWERED, OPEN = 0, 1, 2
 #: Steps of prices at the root and at other nodes, and how far they go at first.
 _ROOT_STEPS, _STEPS = 150, 20
-_PATIENCE = 8
+_PATIENCE, _SHARE = 8, 0.3
 #: Prices are tried again while they close more than this part of the pairs with a choice.
 _WORTHWHILE = 0.1
 #: How much harder a child is to close the farther its bound is from the target.
@@ -101,9 +102,8 @@ def _bound_node(problem, node, branch, depth, rise, limit):  # type: ignore[no-u
         if not settle(problem, is_open, node):
             return DEAD, np.inf
         target = limits[0]
-        best, _ = raise_place_prices(
-            problem, price, node, target, target, 0.5, steps, _PATIENCE, limit
-        )
+        begin_steps(price, node, _SHARE)
+        best = raise_place_prices(problem, price, node, target, target, steps, _PATIENCE, limit)
         if best >= target:
             return DEAD, best
         bound = price_servers(problem, price, node, limit)
