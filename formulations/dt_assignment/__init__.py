@@ -25,6 +25,7 @@ PROBLEM = Problem(
     families=FAMILIES,
     summary="each digital twin to an edge server or the cloud",
     reference=_PAPER,
+    policies={"ddl": f"{_HERE}:policies/ddl.npz"},
     converters={"gap": f"{_HERE}.gap_files:from_gap"},
     methods=(
         Method(

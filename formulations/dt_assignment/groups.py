@@ -7,7 +7,7 @@ over the twins that are there (under ``wspt`` over those that come before it: th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,4 +118,7 @@ class Groups(NamedTuple):
             s_per_bit=t.backhaul_s_per_bit,
         )
         # Compiled loops are compiled anew for read-only arrays.
-        return cls(*(f.copy() if isinstance(f, np.ndarray) else f for f in fields))
+        arrays: dict[str, Any] = {
+            k: v.copy() for k, v in fields._asdict().items() if isinstance(v, np.ndarray)
+        }
+        return fields._replace(**arrays)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from formulations.dt_assignment import search_kernels
+from formulations.dt_assignment import placement_kernels, search_kernels
 from formulations.dt_assignment.groups import Groups
 from formulations.dt_assignment.instance import TwinAssignment
-from formulations.dt_assignment.search_kernels import Placement
+from formulations.dt_assignment.placement_kernels import Placement
 from optkit.run import Run
 from optkit.search.batches import at_least
 
@@ -22,8 +22,9 @@ Ints = NDArray[np.int64]
 _NEAR = 12
 #: Kicks in one call of the compiled search, for one twin: some hundredths of a second.
 _CALL_KICKS = 30_000
-#: Accepted worsening at the start, in parts of the typical cost of a twin; it falls to 0.
-_HEAT = 0.05
+#: Accepted worsening at the start, in parts of the typical cost of a twin; it falls to 0. With
+#: shared processors, and without.
+_HEAT_SHARED, _HEAT = 0.3, 0.02
 #: Price of a relative excess in a plain descent, in parts of the typical cost of a twin.
 _DEAR = 1e3
 
@@ -74,12 +75,9 @@ def local_search(
 def _cheapest(instance: TwinAssignment) -> Ints:
     """Every twin on its cheapest server that is open, or allowed, or any, as there are."""
     tables = instance.tables
-    for mask in (np.ones_like(instance.open), tables.allowed, instance.open):
-        cost = np.where(mask, tables.cost, np.inf)
-        best = cost.argmin(axis=1)
-        known = np.isfinite(cost[np.arange(len(best)), best])
-        x = best if mask is not instance.open and mask.all() else np.where(known, best, x)
-    return x
+    kind = instance.open.astype(int) + tables.allowed
+    best = kind.max(axis=1, keepdims=True)
+    return np.asarray(np.where(kind == best, tables.cost, np.inf).argmin(axis=1))
 
 
 def filled(instance: TwinAssignment, groups: Groups) -> Ints:
@@ -92,7 +90,7 @@ def filled(instance: TwinAssignment, groups: Groups) -> Ints:
     else:
         urgency = np.where(np.isfinite(groups.base), work, np.inf).min(axis=0)
     placement = Placement.empty(len(groups.room), instance.servers, instance.twins)
-    search_kernels.fill(groups, placement, np.argsort(-urgency, kind="stable"))
+    placement_kernels.fill(groups, placement, np.argsort(-urgency, kind="stable"))
     return placement.server
 
 
@@ -133,10 +131,10 @@ class Search:
         closed = ~np.isfinite(groups.base[x, twins])
         x = np.where(closed, groups.base.argmin(axis=0), x)
         self._placement = Placement.empty(len(groups.room), instance.servers, instance.twins)
-        search_kernels.load(groups, self._placement, x)
+        placement_kernels.load(groups, self._placement, x)
         if rank is None:
             rank = np.empty_like(groups.base)
-            search_kernels.joining_all(groups, self._placement, rank)
+            placement_kernels.joining_all(groups, self._placement, rank)
         self._set_near(rank, min(near, instance.servers))
         value = self._value()
         self.best = Improvement(x.copy(), *value)
@@ -163,10 +161,10 @@ class Search:
         """Go on from another placement, whose pairs are all open."""
         old = self._placement
         self._placement = Placement.empty(len(old.use), len(old.head), len(old.server))
-        search_kernels.load(self._groups, self._placement, x)
+        placement_kernels.load(self._groups, self._placement, x)
 
     def improve(
-        self, run: Run, *, kicks: int, time_s: float = math.inf, heat: float = _HEAT
+        self, run: Run, *, kicks: int, time_s: float = math.inf, heat: float | None = None
     ) -> Improvement:
         """Descend, then kick and descend; every better placement goes to the run.
 
@@ -175,6 +173,8 @@ class Search:
         kicks, time_s : whichever ends first.
         heat : accepted worsening at the start, in parts of the typical cost of a twin.
         """
+        if heat is None:
+            heat = _HEAT_SHARED if self._groups.slope.any() else _HEAT
         begin, done = time.monotonic(), 0
         best_value = np.array([self.best.excess, self.best.cost])
         best = self.best.x.copy()

@@ -59,7 +59,7 @@ class DdlSettings:
     learning_rate: float = 1e-3
     decay: Literal["none", "cosine"] = "none"
     label: Literal["best", "one_opt", "exact"] = "best"
-    rounds: int = 3
+    rounds: int | None = 3
     label_s: float = 10.0
     explore: bool = False
     permute: bool = False
@@ -72,8 +72,8 @@ class DdlSettings:
         least = {"networks": 1, "memory": 1, "new": 1, "iterations": 0, "batch": 1, "rounds": 0,
                  "tests": 0, "measure": 1}  # fmt: skip
         for name, minimum in least.items():
-            if getattr(self, name) < minimum:
-                _refuse(name, getattr(self, name), f"an integer of at least {minimum}")
+            if (value := getattr(self, name)) is not None and value < minimum:
+                _refuse(name, value, f"an integer of at least {minimum}")
         for name in ("extractor", "hidden"):
             if any(width < 1 for width in getattr(self, name)):
                 _refuse(name, list(getattr(self, name)), "widths of at least 1")
@@ -97,9 +97,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "label": "one_opt",
         "permute": True,
         "decay": "cosine",
-        "learning_rate": 3e-3,
+        "learning_rate": 6e-3,
         "iterations": 3000,
-    },  # fmt: skip
+    },
 }
 
 

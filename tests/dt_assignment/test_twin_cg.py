@@ -4,6 +4,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+
+from formulations.dt_assignment.exact.columns import Columns
+from formulations.dt_assignment.exact.cuts import Prices, entries, violated
 from formulations.dt_assignment.exact.pricing import Pricer
 from formulations.dt_assignment.groups import Groups
 from formulations.dt_assignment.instance import TwinAssignment
@@ -56,17 +59,15 @@ def test_agrees_with_enumeration(make) -> None:
 
 
 def groups_of(instance: TwinAssignment, pricer: Pricer) -> dict[tuple[int, tuple[int, ...]], float]:
-    """Cost of every feasible group, by the evaluator: a decision less all the others' costs."""
+    """Cost of every feasible group, counted from the cheapest servers of its twins."""
     tables, found = instance.tables, {}
     cheapest = np.where(instance.open, tables.cost, np.inf).min(axis=1)
     for s in range(instance.servers):
-        others = [t for t in range(instance.servers) if t != s]
         for size in range(1, instance.twins + 1):
             for group in combinations(np.flatnonzero(instance.open[:, s]).tolist(), size):
                 cost = group_cost(instance, s, group)
                 if cost is not None:
                     found[s, group] = cost - cheapest[list(group)].sum()
-        assert others
     return found
 
 
@@ -97,6 +98,7 @@ def group_cost(instance: TwinAssignment, s: int, group: tuple[int, ...]) -> floa
 @pytest.mark.parametrize("limits", ["", "load", "memory,deadline"])
 def test_prices_lists_and_forced_pairs_are_those_of_all_groups(rule: str, limits: str) -> None:
     couplings = ",".join(word for word in (rule, limits) if word)
+    cuts = np.array([[0, 1, 2], [2, 5, 6], [1, 4, 7], [3, 6, 8]])  # 7 and 8 are the servers
     for seed in range(2):
         instance = generate(
             "dt_assignment", "small", seed=seed, couplings=couplings, servers=2, twins=7,
@@ -105,25 +107,55 @@ def test_prices_lists_and_forced_pairs_are_those_of_all_groups(rule: str, limits
         pricer = Pricer(Groups.of(instance), instance.cpu_sharing == "equal")
         run, groups = Run(instance), groups_of(instance, pricer)
         rng = np.random.default_rng(seed)
-        for spread in (1.0, 4.0):
+        for spread, price in ((1.0, 0.0), (4.0, 0.0), (4.0, 1.0)):
             pi = rng.uniform(0, spread, 7) * pricer.groups.base.max()
-            reduced = {key: cost - pi[list(key[1])].sum() for key, cost in groups.items()}
-            priced = pricer.price(pi, run)
-            for s in range(2):
-                least = min([0.0, *(r for key, r in reduced.items() if key[0] == s)])
-                assert priced.price[s] == pytest.approx(least, rel=1e-9, abs=1e-9)
+            prices = Prices(pi, cuts, price * pi.mean() * np.array([0.5, 0.2, 0.3, 0.0]))
+            reduced = {
+                (s, group): cost
+                - pi[list(group)].sum()
+                + prices.cut[np.isin(cuts, [*group, 7 + s]).sum(axis=1) >= 2].sum()
+                for (s, group), cost in groups.items()
+            }
+            priced = pricer.price(prices, run)
+            least = [min([0.0, *(r for key, r in reduced.items() if key[0] == s)]) for s in (0, 1)]
+            assert priced.price == pytest.approx(least, rel=1e-9, abs=1e-9)
+            assert priced.bound == pytest.approx(pi.sum() - prices.cut.sum() + sum(least))
+            columns = [(s, g) for s, g in members(priced.columns)]
+            assert priced.columns.cost == pytest.approx([groups[key] for key in columns])
+            paid = priced.columns.cost + prices.paid(priced.columns, 2)
+            assert paid == pytest.approx([reduced[key] for key in columns])
             threshold = priced.price + pi.mean() + 1e-7
-            listed = pricer.within(pi, threshold, run, limit=10_000, nodes=10**6)
-            assert {
-                (int(s), tuple(sorted(listed.twins[a:b].tolist())))
-                for s, a, b in zip(
-                    listed.server, listed.starts[:-1], listed.starts[1:], strict=True
-                )
-            } == {key for key, r in reduced.items() if r <= threshold[key[0]]}
+            listed = pricer.within(prices, threshold, run, limit=10_000, nodes=10**6)
+            assert set(members(listed)) == {k for k, r in reduced.items() if r <= threshold[k[0]]}
             bounds = pricer.least(pi, threshold)
             for (s, group), r in reduced.items():
                 for m in group:
                     assert bounds[s, m] <= r + 1e-9 or (r > threshold[s] < bounds[s, m])
+
+
+def members(columns: Columns) -> list[tuple[int, tuple[int, ...]]]:
+    starts = zip(columns.server, columns.starts[:-1], columns.starts[1:], strict=True)
+    return [(int(s), tuple(sorted(columns.twins[a:b].tolist()))) for s, a, b in starts]
+
+
+def test_cuts_are_broken_by_a_fraction_and_by_no_whole_choice() -> None:
+    groups = [(0, (0, 1)), (1, (1, 2)), (2, (0, 2)), (3, (3,)), (0, (3, 4)), (1, (4,))]
+    sizes = [len(group) for _, group in groups]
+    columns = Columns(
+        np.array([s for s, _ in groups]),
+        np.ones(len(groups)),
+        np.concatenate([[0], np.cumsum(sizes)]),
+        np.concatenate([np.array(group) for _, group in groups]),
+    )
+    half = np.full(6, 0.5)
+    found = violated(columns, half, 5, 4, most=20, least=0.1)
+    assert [0, 1, 2] in found.tolist()
+    matrix = entries(found, columns, 5, 4).toarray()
+    assert (matrix @ half > 1.1).all()
+    rows = columns.rows(5, 4).toarray()
+    for choice in np.ndindex(*[2] * 6):
+        if (rows @ choice <= 1).all():
+            assert (matrix @ np.array(choice) <= 1).all()
 
 
 def test_paper_size_is_proved_for_every_coupling() -> None:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from formulations.dt_assignment import search_kernels
+
+from formulations.dt_assignment import placement_kernels
 from formulations.dt_assignment.groups import Groups
-from formulations.dt_assignment.search_kernels import Placement
+from formulations.dt_assignment.placement_kernels import Placement
 from optkit import Stop, generate, solve
 
 COUPLINGS = (
@@ -31,19 +32,19 @@ def test_accounts_of_a_placement_are_the_evaluators(couplings: str) -> None:
     for _ in range(30):
         x = np.array([rng.choice(row) for row in choices])
         placement = Placement.empty(len(groups.room), instance.servers, instance.twins)
-        search_kernels.load(groups, placement, x)
+        placement_kernels.load(groups, placement, x)
         evaluation = instance.evaluate(x)
         assert placement.cost.sum() == pytest.approx(evaluation.objective, rel=1e-9)
         assert (placement.excess.sum() == 0) == evaluation.feasible
         feasible += evaluation.feasible
         m, t = int(rng.integers(instance.twins)), int(rng.choice(choices[0]))
         saved = placement.leave[m]
-        search_kernels.place(groups, placement, m, -1)
+        placement_kernels.place(groups, placement, m, -1)
         if "backhaul" not in couplings:
             others = evaluation.objective - saved
             assert placement.cost.sum() == pytest.approx(others, rel=1e-9)
         if instance.open[m, t]:
-            search_kernels.place(groups, placement, m, t)
+            placement_kernels.place(groups, placement, m, t)
             moved = x.copy()
             moved[m] = t
             assert placement.cost.sum() == pytest.approx(instance.evaluate(moved).objective)

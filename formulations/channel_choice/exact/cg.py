@@ -7,7 +7,7 @@ import heapq
 import numpy as np
 
 from formulations.channel_choice.exact.held import Held, coalitions_of
-from formulations.channel_choice.exact.proof import prove
+from formulations.channel_choice.exact.proof import Proof
 from formulations.channel_choice.exact.relaxation import Relaxation
 from formulations.channel_choice.exact.shares import share_counts
 from formulations.channel_choice.instance import ChannelChoice
@@ -45,7 +45,7 @@ def cg(instance: ChannelChoice, run: Run) -> None:
         if held.channels is not None:
             relaxation.seed(coalitions_of(held.channels))
         if a == b:
-            closed = max(closed, prove(relaxation, held, searcher, run))
+            closed = max(closed, Proof(relaxation, held, searcher, run).prove())
         else:
             relaxation.solve(run, held.target)
             if relaxation.bound > relaxation.least:

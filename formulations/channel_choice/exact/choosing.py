@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from formulations.channel_choice.exact.coalition_master import cut_entries
 from formulations.channel_choice.exact.held import Held, channels_of
-from formulations.channel_choice.exact.pricing import Coalitions
+from formulations.channel_choice.exact.pricing import Coalitions, Cuts
 from formulations.channel_choice.offloading import Offloading
 from optkit.backends.feed import SolveStatus
 from optkit.backends.highs import solve_model
@@ -19,14 +20,14 @@ from optkit.run import Run
 
 
 def best_choice(
-    o: Offloading, most: int, coalitions: Coalitions, held: Held, run: Run, nodes: int | None
+    o: Offloading, most: int, coalitions: Coalitions, cuts: Cuts, held: Held, run: Run
 ) -> float:
     """Report the best decision out of some coalitions; returns a bound on all such decisions.
 
     Parameters
     ----------
     most : at most so many offloaders.
-    nodes : of branch and bound at most, or ``None`` for a proof.
+    cuts : rows that hold for every decision.
     """
     services = len(o.power_w)
     count = len(coalitions)
@@ -36,11 +37,16 @@ def best_choice(
     inside = sparse.csc_matrix(
         (np.ones(len(coalitions.member)), coalitions.member, coalitions.start), (services, count)
     )
+    rows = cut_entries(cuts, inside)
     model = LinearModel(
         cost=-coalitions.value,
-        matrix=sparse.vstack([inside, np.ones((1, count)), sizes[None].astype(float)]),
-        row_lower=np.concatenate([np.where(o.late_at_home, 1.0, -np.inf), [-np.inf] * 2]),
-        row_upper=np.concatenate([np.ones(services), [o.channels, most]]),
+        matrix=sparse.vstack(
+            [inside, np.ones((1, count)), sizes[None].astype(float), rows], format="csc"
+        ),
+        row_lower=np.concatenate(
+            [np.where(o.late_at_home, 1.0, -np.inf), np.full(2 + rows.shape[0], -np.inf)]
+        ),
+        row_upper=np.concatenate([np.ones(services), [o.channels, most], cuts.side]),
         lower=np.zeros(count),
         upper=np.ones(count),
         integer=np.ones(count, dtype=bool),
@@ -51,8 +57,7 @@ def best_choice(
         held.found(channels_of(chosen, services))
         return None
 
-    options = {} if nodes is None else {"mip_max_nodes": nodes}
-    solution = solve_model(model, run, bound_of=None, decode=decode, options=options)
+    solution = solve_model(model, run, bound_of=None, decode=decode)
     if solution.status is SolveStatus.INFEASIBLE:
         return -np.inf
     return np.inf if solution.bound is None else -solution.bound

@@ -121,6 +121,11 @@ class CoalitionMaster:
         self.prices = prices
         return float(price @ sides), prices
 
+    def fix(self, numbers: Ints, least: float) -> None:
+        """Choose at least so much of some columns."""
+        columns = numbers + self._artificial
+        self._master.change_bounds(columns, np.full(len(columns), least), np.inf)
+
     def coalitions(self, numbers: Ints) -> Coalitions:
         """Some of the columns."""
         return Coalitions.of([self.columns[j] for j in numbers], self.value[numbers])
@@ -150,7 +155,8 @@ class CoalitionMaster:
         service, cut = np.nonzero(weights)
         start = np.concatenate([[0], np.cumsum(np.bincount(service, minlength=len(weights)))])
         units = np.array([self.cuts[number].unit for number in active], dtype=np.int64)
-        return Cuts(start, cut, weights[service, cut], units, price[active])
+        sides = weights.sum(axis=0) // units
+        return Cuts(start, cut, weights[service, cut], units, price[active], sides)
 
 
 
@@ -162,14 +168,18 @@ def _counts(in_cut: Ints, units: Ints, inside: sparse.csc_matrix) -> sparse.csr_
     return _floors((sparse.csr_matrix(in_cut.T.astype(float)) @ inside).tocsr(), units)
 
 
+def cut_entries(cuts: Cuts, inside: sparse.csc_matrix) -> sparse.csr_matrix:
+    """Entries [C, J] of cuts for coalitions of incidence [N, J]."""
+    shape = (inside.shape[0], len(cuts.unit))
+    weights = sparse.csr_matrix((cuts.weight.astype(float), cuts.cut, cuts.start), shape)
+    return _floors((weights.T @ inside).tocsr(), cuts.unit)
+
+
 def reduced_gains(value: Floats, inside: sparse.csc_matrix, prices: Prices) -> Floats:
     """Gains [J] less what coalitions of incidence [N, J] cost."""
     gain = value - prices.channel - inside.T @ (prices.service + prices.offloader)
-    cuts = prices.cuts
-    if len(cuts.price):
-        shape = (inside.shape[0], len(cuts.price))
-        weights = sparse.csr_matrix((cuts.weight.astype(float), cuts.cut, cuts.start), shape)
-        gain -= _floors((weights.T @ inside).tocsr(), cuts.unit).T @ cuts.price
+    if len(prices.cuts.price):
+        gain -= cut_entries(prices.cuts, inside).T @ prices.cuts.price
     return np.asarray(gain)
 
 

@@ -26,7 +26,7 @@ from formulations.channel_choice.exact.balance_sets import (
     hosted_services,
 )
 from formulations.channel_choice.exact.balance_trees import balance_by_count, forest
-from formulations.channel_choice.exact.balance_values import HeldChannels
+from formulations.channel_choice.exact.balance_values import CountTables, HeldChannels
 from formulations.channel_choice.exact.useful_cuts import with_useful_cuts
 from formulations.channel_choice.heads import Heads
 from formulations.channel_choice.instance import ChannelChoice
@@ -37,6 +37,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 #: Sets of heads, over all servers, that a balance by work looks at.
 _MOST_SETS = 1 << 17
+#: Reference channels whose values are kept.
+_KEPT = 4
 
 
 class States(NamedTuple):
@@ -64,6 +66,24 @@ class Relaxed(NamedTuple):
     offloading: Offloading
 
 
+class _Tables(NamedTuple):
+    """Values at reference channels.
+
+    Attributes
+    ----------
+    held : the reference channels.
+    counts : values by place and count, for ``count`` sharing.
+    sets : of each server the values of the sets that it can host, for ``work`` sharing; empty
+        where there are too many.
+    forbids : what makes any place worse than every other.
+    """
+
+    held: HeldChannels
+    counts: CountTables | None
+    sets: dict[int, Floats]
+    forbids: float
+
+
 class JointBound:
     """Bounds for an instance with load balance and places that are partly decided."""
 
@@ -77,6 +97,10 @@ class JointBound:
         self._several_cuts = heads.head_flop.shape[1] > 1
         self._timed: Bools = np.isfinite(self._o.deadline_s)
         self._by_work = heads.sharing == "work"
+        nearest = np.array([server.nearest for server in instance.document.servers])
+        self._graph = forest(nearest)
+        self._hosted = hosted_services(heads.home, nearest, self._graph)
+        self._known: dict[bytes, _Tables] = {}
 
     def relaxed(self, fixed: Ints, reference: Ints) -> Relaxed:
         """The bound for places `fixed` [N] (-1: undecided) from reference channels [N].
@@ -86,57 +110,68 @@ class JointBound:
         fixed : 0 or 1 where omega is decided.
         reference : any channels; what they break does not matter.
         """
-        held = HeldChannels(self._instance, reference)
-        if self._by_work:
-            # Its states are too many to look at all, as a deadline would need: see `_states`.
-            held.offloaded = held.offloaded & ~self._timed
-        omega, total = self._balanced(held, fixed)
-        states = self._states(held, fixed)
-        offloading, optimism = self._scaled(held, states)
+        tables = self._at(reference)
+        omega, total = self._balanced(tables, fixed)
+        states = self._states(tables.held, fixed)
+        offloading, optimism = self._scaled(tables.held, states)
         optimum = total + float(optimism.sum())
         return Relaxed(optimum, optimism, omega, with_useful_cuts(offloading))
 
     # --- the load balance at reference channels ---------------------------------------------------
 
-    def _balanced(self, held: HeldChannels, fixed: Ints) -> tuple[Ints, float]:
-        """The best completion of places, and a bound on its quality at the reference channels."""
-        heads = self._heads
+    def _at(self, reference: Ints) -> _Tables:
+        """Values at reference channels; those of the last ones are kept, for the next nodes."""
+        key = reference.tobytes()
+        if key not in self._known:
+            while len(self._known) >= _KEPT:
+                self._known.pop(next(iter(self._known)))
+            self._known[key] = self._tables(reference)
+        return self._known[key]
+
+    def _tables(self, reference: Ints) -> _Tables:
+        held = HeldChannels(self._instance, reference)
         if not self._by_work:
-            tables = held.count_tables()
-            stay, send = tables.stay, tables.send
-            cost = 1.0 + float(np.ptp(np.concatenate([stay, send], axis=1), axis=1).sum())
+            counts = held.count_tables()
+            every = np.concatenate([counts.stay, counts.send], axis=1)
+            return _Tables(held, counts, {}, 1.0 + float(np.ptp(every, axis=1).sum()))
+        # Its states are too many to look at all, as a deadline would need: see `_states`.
+        held.offloaded = held.offloaded & ~self._timed
+        sets = {}
+        if sum(2.0 ** len(server.services) for server in self._hosted) <= _MOST_SETS:
+            sets = {h: held.set_table(h, what).quality for h, what in enumerate(self._hosted)}
+        return _Tables(held, None, sets, 1.0 + sum(float(np.ptp(v)) for v in sets.values()))
+
+    def _balanced(self, tables: _Tables, fixed: Ints) -> tuple[Ints, float]:
+        """The best completion of places, and a bound on its quality at the reference channels."""
+        heads, held = self._heads, tables.held
+        if tables.counts is not None:
+            stay, send = tables.counts.stay, tables.counts.send
             omega = balance_by_count(
                 heads.home,
                 held.nearest,
-                stay - cost * (fixed == 1)[:, None],
-                send - cost * (fixed == 0)[:, None],
+                stay - tables.forbids * (fixed == 1)[:, None],
+                send - tables.forbids * (fixed == 0)[:, None],
             )
             place = np.where(omega > 0, heads.away, heads.home)
             there = np.bincount(place)[place]
             rows = np.arange(len(omega))
             return omega, float(np.where(omega > 0, send[rows, there], stay[rows, there]).sum())
-        graph = forest(held.nearest)
-        hosted = hosted_services(heads.home, held.nearest, graph)
-        if sum(2.0 ** len(server.services) for server in hosted) > _MOST_SETS:
+        if not tables.sets:
             return self._unbalanced(held, fixed)
-        quality, worth = {}, {}
-        for h, server in enumerate(hosted):
-            quality[h] = held.set_table(h, server).quality
+        worth = {}
+        for h, server in enumerate(self._hosted):
             own = np.arange(len(server.services)) < server.sizes[0]
             decided = fixed[server.services]
-            forbidden = np.flatnonzero(np.where(own, decided == 1, decided == 0))
-            mask = int((1 << forbidden).sum())
-            worth[h] = np.where(np.arange(len(quality[h])) & mask, -np.inf, quality[h])
-        cost = 1.0 + sum(float(np.ptp(table)) for table in quality.values())
-        for h, table in worth.items():
-            worth[h] = np.where(np.isfinite(table), table, quality[h] - cost)
+            elsewhere = np.flatnonzero(np.where(own, decided == 1, decided == 0))
+            broken = np.arange(len(tables.sets[h])) & int((1 << elsewhere).sum()) > 0
+            worth[h] = tables.sets[h] - tables.forbids * broken
         omega = np.zeros(len(fixed), dtype=np.int64)
-        balance_by_set(held.nearest, graph, hosted, worth, omega)
+        balance_by_set(held.nearest, self._graph, self._hosted, worth, omega)
         place = np.where(omega > 0, heads.away, heads.home)
         total = 0.0
-        for h, server in enumerate(hosted):
+        for h, server in enumerate(self._hosted):
             there = np.flatnonzero(place[server.services] == h)
-            total += float(quality[h][int((1 << there).sum())])
+            total += float(tables.sets[h][int((1 << there).sum())])
         return omega, total
 
     def _unbalanced(self, held: HeldChannels, fixed: Ints) -> tuple[Ints, float]:

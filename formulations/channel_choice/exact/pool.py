@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from formulations.channel_choice.exact.coalition_master import CoalitionMaster, reduced_gains
-from formulations.channel_choice.exact.pricing import NEGLIGIBLE, Coalitions
+from formulations.channel_choice.exact.pricing import NEGLIGIBLE, Coalitions, Cuts
 from formulations.channel_choice.exact.subset_rows import violated
 from formulations.channel_choice.offloading import Offloading
 from optkit.run import Run
@@ -30,7 +30,8 @@ class Pool:
     master : linear programme that holds some of them; grows.
     coalitions : all of them.
     bound : no decision gains more (nor more than `value`).
-    reduced, reference : what each gains less its price, and the bound at these prices.
+    reduced, reference, cuts : what each gains less its price, the bound at these prices, and the
+        cuts that have one.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Pool:
         self._inside = self._incidence()
         self.reduced: Floats = np.zeros(len(coalitions))
         self.reference = np.inf
+        self.cuts = Cuts.none(len(o.power_w))
 
     def _incidence(self) -> sparse.csc_matrix:
         pool = self.coalitions
@@ -77,7 +79,7 @@ class Pool:
             best = worthy[np.argsort(-reduced[worthy], kind="stable")[:_ADDED]]
             fresh = self.master.add(self.coalitions.take(best))
             keep = np.flatnonzero(reduced >= value - bound)
-            self.reduced, self.reference = reduced[keep], bound
+            self.reduced, self.reference, self.cuts = reduced[keep], bound, prices.cuts
             if len(keep) < len(reduced):
                 self.coalitions = self.coalitions.take(keep)
                 self._inside = self._incidence()

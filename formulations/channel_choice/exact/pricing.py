@@ -27,6 +27,7 @@ NEGLIGIBLE = 1e-9
 #: Where the best coalition is sought, levels without one of this part of the best may be skipped.
 _PART = 0.3
 _FOUND_A_ROUND = 2000
+_QUICK = 1_000_000  # partial coalitions
 #: Partial coalitions of a level after which it is halved.
 _PATIENCE = 300
 
@@ -39,6 +40,7 @@ class Cuts(NamedTuple):
     start, cut, weight : the cuts of service i and its weights in them at start[i] : start[i + 1].
     unit : [C] divisors.
     price : [C] shadow prices, at least 0.
+    side : [C] right-hand sides.
     """
 
     start: Ints
@@ -46,12 +48,13 @@ class Cuts(NamedTuple):
     weight: Ints
     unit: Ints
     price: Floats
+    side: Ints
 
     @classmethod
     def none(cls, services: int) -> Cuts:
         """No rows."""
         empty = np.zeros(0, dtype=np.int64)
-        return cls(np.zeros(services + 1, dtype=np.int64), empty, empty, empty, np.zeros(0))
+        return cls(np.zeros(services + 1, dtype=np.int64), empty, empty, empty, np.zeros(0), empty)
 
 
 class Prices(NamedTuple):
@@ -132,10 +135,14 @@ class Pricer:
 
     def best(self, prices: Prices, nodes: int) -> Found:
         """Coalitions of large reduced gain; if there are none, a search for the largest gain."""
-        found = self._search(prices, NEGLIGIBLE, False, nodes, _FOUND_A_ROUND, thorough=False)
+        found = self.good(prices)
         if len(found.coalitions) or found.complete:
             return found
         return self._search(prices, NEGLIGIBLE, False, nodes, _FOUND_A_ROUND, thorough=True)
+
+    def good(self, prices: Prices) -> Found:
+        """Coalitions of large reduced gain, as far as they are found at once."""
+        return self._search(prices, NEGLIGIBLE, False, _QUICK, _FOUND_A_ROUND, thorough=False)
 
     def above(self, prices: Prices, floor: float, nodes: int, most: int) -> Found:
         """All coalitions of a reduced gain above a floor but for dominated ones, if complete."""

@@ -98,7 +98,7 @@ def search_level(  # type: ignore[no-untyped-def]
     -------
     found, nodes left (negative where the search was cut off), floor
     """
-    cut_start, cut_of, cut_weight, cut_unit, cut_price = cuts
+    cut_start, cut_of, cut_weight, cut_unit, cut_price, _ = cuts
     units = best.shape[1] - 1
     unit_w = high_w / units
     power_w = o.power_w

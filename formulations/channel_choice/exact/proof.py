@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from formulations.channel_choice.exact.diving import dive
 from formulations.channel_choice.exact.held import Held
 from formulations.channel_choice.exact.choosing import best_choice
 from formulations.channel_choice.exact.pool import Pool
@@ -18,86 +19,93 @@ Ints = NDArray[np.int64]
 _MOST_COALITIONS = 150_000
 _MOST_NODES = 30_000_000
 _CUTS_A_ROUND = 60
-_CUT_ROUNDS = 30
-#: A column of less weight is not rounded up.
-_WEIGHTY = 0.05
-_KICKS = 10
-_FIRST_CHOICE = 1500
+_CUT_ROUNDS = 8
+#: Rounds of cuts go on while each closes so much of the gap.
+_WORTHWHILE = 0.02
+#: Coalitions of the first integer programme, and how they grow.
+_FIRST_CHOICE = 500
+_GROWTH = 2.5
 
 
-def prove(relaxation: Relaxation, held: Held, searcher: Searcher, run: Run) -> float:
-    """Bound on what at most `relaxation.most` offloaders gain, served as one of k.
+class Proof:
+    """Bounds what at most `relaxation.most` offloaders gain, served as one of k.
 
-    Down to the target of the incumbent (which rises on the way), unless the run stops or there
-    is too much to enumerate; -inf where there is no decision.
+    Parameters
+    ----------
+    relaxation : its linear programme.
+    held, searcher, run : where decisions go, how they are improved, and what ends it all.
     """
 
-    def target() -> float:
-        return max(held.target, relaxation.least)
+    def __init__(
+        self, relaxation: Relaxation, held: Held, searcher: Searcher, run: Run
+    ) -> None:
+        self._relaxation, self._held, self._searcher = relaxation, held, searcher
+        self._run = run
 
-    relaxation.solve(run, target())
-    nodes = _MOST_NODES // 10
-    for _ in range(_CUT_ROUNDS):
-        prices = relaxation.prices
-        if run.stopped() or relaxation.bound <= target() or prices is None:
-            break
-        floor = target() - relaxation.bound
-        found = relaxation.pricer.above(prices, floor, nodes, _MOST_COALITIONS)
-        if found.complete:
-            relaxation.bound = _over_pool(relaxation, found.coalitions, held, run)
-            break
-        improve(relaxation, held, searcher, run)
-        cuts = violated(relaxation.master, _CUTS_A_ROUND)
-        if not cuts:
-            if nodes >= _MOST_NODES:
+    @property
+    def _target(self) -> float:
+        return max(self._held.target, self._relaxation.least)
+
+    @property
+    def _ended(self) -> bool:
+        return self._run.stopped() or self._relaxation.bound <= self._target
+
+    def prove(self) -> float:
+        """The bound, down to the target of the incumbent (which rises on the way) unless the run
+        stops; -inf where there is no decision."""
+        relaxation = self._relaxation
+        relaxation.solve(self._run, self._target)
+        share = 1.0
+        while not self._ended:
+            prices, reference = relaxation.prices, relaxation.reference
+            assert prices is not None
+            margin = share * (relaxation.bound - self._target) + reference - relaxation.bound
+            found = relaxation.pricer.above(prices, -margin, _MOST_NODES, _MOST_COALITIONS)
+            if found.complete:
+                self._choose(found.coalitions, reference - margin)
+                share = min(1.0, 2.0 * share)
+                continue
+            if not self._cut():
+                share *= 0.5
+            if not self._ended:
+                dive(relaxation, self._held, self._searcher, self._run)
+        return -np.inf if relaxation.bound <= relaxation.least else relaxation.bound
+
+    def _cut(self) -> bool:
+        """Rounds of cuts; whether they closed some of the gap."""
+        relaxation = self._relaxation
+        begin = relaxation.bound
+        for _ in range(_CUT_ROUNDS):
+            cuts = violated(relaxation.master, _CUTS_A_ROUND)
+            if not cuts or not relaxation.converged or self._ended:
                 break
-            nodes = _MOST_NODES
-            continue
-        before = relaxation.bound
-        relaxation.master.add_cuts(cuts)
-        relaxation.solve(run, target())
-        if before - relaxation.bound < 0.05 * (before - target()):
-            nodes = min(10 * nodes, _MOST_NODES)
-    return -np.inf if relaxation.bound <= relaxation.least else relaxation.bound
+            before = relaxation.bound
+            relaxation.master.add_cuts(cuts)
+            relaxation.solve(self._run, self._target)
+            if before - relaxation.bound < _WORTHWHILE * (before - self._target):
+                break
+        return begin - relaxation.bound >= _WORTHWHILE * (begin - self._target)
 
+    def _choose(self, coalitions: Coalitions, value: float) -> None:
+        """Lower the bound to the best decision, or to `value`, once all coalitions are known of
+        decisions that gain more.
 
-def improve(relaxation: Relaxation, held: Held, searcher: Searcher, run: Run) -> None:
-    """Better decisions near what the linear programme chooses, and near the best so far."""
-    master = relaxation.master
-    if run.stopped() or not len(master.columns):
-        return
-    channels = np.zeros(len(relaxation.o.power_w), dtype=np.int64)
-    used = 0
-    for column in np.argsort(-master.weight, kind="stable"):
-        if master.weight[column] < _WEIGHTY or used == relaxation.o.channels:
-            break
-        members = master.columns[column]
-        if not channels[members].any():
-            used += 1
-            channels[members] = used
-    held.found(searcher.climbed(channels)[1])
-    searcher.improve(held, run, _KICKS)
-
-
-def _over_pool(
-    relaxation: Relaxation, coalitions: Coalitions, held: Held, run: Run
-) -> float:
-    """Bound once every coalition of a better decision is known.
-
-    A decision that gains more than ``reference - margin`` has no coalition of a reduced gain below
-    ``-margin``. So the integer programme over the others is tried with small margins first.
-    """
-    pool = Pool(relaxation.o, relaxation.master, coalitions, relaxation.bound)
-    size = _FIRST_CHOICE
-    while True:
-        target = max(held.target, relaxation.least)
-        pool.tighten(run, target)
-        if run.stopped() or pool.bound <= target:
-            return max(pool.bound, target)
-        margin = pool.reference - target
-        if size < len(pool.coalitions):
-            margin = min(margin, -float(np.partition(pool.reduced, -size)[-size]))
-        near = pool.coalitions.take(np.flatnonzero(pool.reduced >= -margin))
-        bound = best_choice(relaxation.o, relaxation.most, near, held, run, nodes=None)
-        pool.bound = min(pool.bound, max(bound, pool.reference - margin, target))
-        size *= 4
+        A decision that gains more than ``reference - margin`` has no coalition of a reduced gain
+        below ``-margin``: the integer programme is solved with small margins first.
+        """
+        relaxation = self._relaxation
+        pool = Pool(relaxation.o, relaxation.master, coalitions, relaxation.bound)
+        size = float(_FIRST_CHOICE)
+        while True:
+            least = max(self._target, value)
+            pool.tighten(self._run, least)
+            relaxation.bound = min(relaxation.bound, max(pool.bound, least))
+            if self._run.stopped() or pool.bound <= least:
+                return
+            margin = pool.reference - least
+            if size < len(pool.coalitions):
+                margin = min(margin, -float(np.partition(pool.reduced, -int(size))[-int(size)]))
+            near = pool.coalitions.take(np.flatnonzero(pool.reduced >= -margin))
+            bound = best_choice(relaxation.o, relaxation.most, near, pool.cuts, self._held, self._run)
+            pool.bound = min(pool.bound, max(bound, pool.reference - margin, self._target))
+            size *= _GROWTH

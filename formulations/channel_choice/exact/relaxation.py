@@ -29,7 +29,7 @@ class Relaxation:
     ----------
     least : no decision gains as little; what is bounded by it does not exist.
     bound : no decision of so many offloaders gains more.
-    prices : of the best bound so far.
+    prices, reference : of the best bound of the linear programme so far, and that bound.
     converged : whether `bound` is the optimum of the linear programme with its cuts.
     """
 
@@ -47,6 +47,7 @@ class Relaxation:
         singles = np.flatnonzero(np.isfinite(own))
         self.master.add((np.array([i]), own[i]) for i in singles)
         self.prices: Prices | None = None
+        self.reference = np.inf
         self.converged = False
 
     def seed(self, coalitions: Iterable[Ints]) -> None:
@@ -73,8 +74,9 @@ class Relaxation:
             at_prices, prices = self.master.solve()
             found = self.pricer.best(prices, _NODES)
             bound = at_prices + self.o.channels * max(found.upper, 0.0)
-            if self.prices is None or bound < self.bound:
-                self.bound, self.prices = bound, prices
+            if bound < self.reference:
+                self.prices, self.reference = prices, bound
+                self.bound = min(self.bound, bound)
             if found.upper <= 2 * NEGLIGIBLE or self.master.add(found.coalitions) == 0:
                 self.converged = found.complete
                 return

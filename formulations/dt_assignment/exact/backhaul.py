@@ -130,7 +130,7 @@ class _Levels:
         settled = useful & far & (extra > 0)
         free = np.flatnonzero(useful & ~far)
         room = relaxed.room - int(self.devices[settled].sum())
-        behind = self.forced | settled
+        behind: Mask = self.forced | settled
         if room >= 0:
             behind[free[knapsack(relaxed.gain[free], self.devices[free], room)]] = True
         return behind

@@ -14,7 +14,6 @@ from formulations.dt_assignment.exact.goal import Goal
 from formulations.dt_assignment.exact.group_master import GroupMaster
 from optkit.run import Run
 
-DEBUG=True
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: Rounds of cuts in a node, which must each close such a part of its gap.
@@ -92,7 +91,6 @@ class Branching:
         self._nodes += 1
         if self._nodes % _DIVE_EVERY == 0:
             dive(master, goal, run)
-        if DEBUG and self._nodes%10==0: import time; print('node',self._nodes,len(self._heap),node.bound+goal.offset,master.bound+goal.offset,goal.cut+goal.offset,is_open.sum(),master.shape,time.process_time(),flush=True)
         self._settle(max(node.bound, master.bound))
 
     def _settle(self, bound: float) -> None:

@@ -18,8 +18,8 @@ from formulations.dt_assignment.exact.group_proof import Proof
 from formulations.dt_assignment.exact.pricing import Pricer
 from formulations.dt_assignment.groups import Groups
 from formulations.dt_assignment.instance import TwinAssignment
+from formulations.dt_assignment.placement_kernels import Placement, load
 from formulations.dt_assignment.search import Search, filled
-from formulations.dt_assignment.search_kernels import Placement, load
 from optkit.run import Run
 
 Floats = NDArray[np.float64]
@@ -31,7 +31,7 @@ _SHARE = 0.9
 
 
 def applies(instance: TwinAssignment) -> str | None:
-    """None where a group of twins has a cost of its own that this method can price, else why not."""
+    """None where the cost of a group of twins adds up over its pairs, else why not."""
     if "backhaul" in instance.couplings:
         return "uploads share a backhaul"
     return None
@@ -75,9 +75,7 @@ def start(pricer: Pricer, x: Ints) -> tuple[Columns, Floats]:
     load(g, placement, x)
     size = np.bincount(x, minlength=pricer.servers)
     starts = np.concatenate([[0], np.cumsum(size)])
-    every = Columns(
-        np.arange(pricer.servers), placement.cost, starts, np.argsort(x, kind="stable")
-    )
+    every = Columns(np.arange(pricer.servers), placement.cost, starts, np.argsort(x, kind="stable"))
     own = g.base[x, np.arange(pricer.twins)]
     center = own + _SHARE * (placement.leave - own)
     return every.take((size > 0) & (placement.excess <= 0)), center

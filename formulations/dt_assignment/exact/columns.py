@@ -60,7 +60,8 @@ class Columns:
 
     def sums(self, values: Floats) -> Floats:
         """[n] sum of values [M] over the twins of each group."""
-        return np.bincount(self.owner, weights=values[self.twins], minlength=len(self))
+        total = np.bincount(self.owner, weights=values[self.twins], minlength=len(self))
+        return total.astype(np.float64)
 
     def take(self, chosen: NDArray[Any]) -> Columns:
         """Some of them, by mask or by number."""
@@ -75,7 +76,7 @@ class Columns:
         """[n] whether every pair of the group is open [S, M]."""
         owner = self.owner
         closed = ~is_open[self.server[owner], self.twins]
-        return np.bincount(owner, weights=closed, minlength=len(self)) == 0
+        return np.asarray(np.bincount(owner, weights=closed, minlength=len(self)) == 0)
 
     def keys(self) -> list[bytes]:
         """What tells two groups apart, whatever the order of their twins."""

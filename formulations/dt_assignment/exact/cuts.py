@@ -106,12 +106,12 @@ def violated(
     by_row = rows.tocsr()
     found, amount = triples(together, by_row.indptr, by_row.indices, part, 1.0 + least, 50 * most)
     times = np.zeros(twins + servers, dtype=np.int64)
-    kept = []
+    kept: list[int] = []
     for k in np.argsort(-amount, kind="stable"):
         if len(kept) < most and (times[found[k]] < 6).all():
             times[found[k]] += 1
-            kept.append(k)
-    return found[np.array(kept, dtype=np.int64)]
+            kept.append(int(k))
+    return np.asarray(found[np.array(kept, dtype=np.int64)])
 
 
 @njit(cache=True)

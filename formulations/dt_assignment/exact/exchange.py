@@ -16,8 +16,8 @@ Ints = NDArray[np.int64]
 _NEAR = 8
 #: Moves of a kick, exchanges after it, servers and tried pairs of an exchange.
 _KICKS, _TRIES, _LARGEST, _LIMIT = 6, 60, 4, 2_000
-#: How much worse a round may be, relative to the value.
-_HEAT = 5e-4
+#: How much worse a round may be, relative to the value; drawn for each search.
+_HEATS = (0.0, 2e-4, 5e-4, 1e-3)
 
 
 class Exchange:
@@ -32,44 +32,55 @@ class Exchange:
     Attributes
     ----------
     best : [M] the best decision so far; S where a twin has no server.
+    penalised : its cost, with a great one for each twin without a server.
+    paid : [M, S] costs and prices of pairs; near : [M, K] the servers that pay least.
     """
 
     def __init__(self, problem: Limited, price: Floats, rng: np.random.Generator) -> None:
         resources, twins, servers = problem.demand.shape
         finite = problem.cost[np.isfinite(problem.cost)]
-        self.outside_cost = float(finite.max() + 0.5 * (finite.max() - finite.min()) + 1e-6)
+        outside = float(finite.max() + 0.5 * (finite.max() - finite.min())) + 1e-6
         self._problem = Limited(
-            np.column_stack([problem.cost, np.full(twins, self.outside_cost)]),
+            np.column_stack([problem.cost, np.full(twins, outside)]),
             np.concatenate([problem.demand, np.zeros((resources, twins, 1))], axis=2),
             np.column_stack([problem.weight, np.zeros(resources)]),
         )
-        self._price = np.column_stack([price, np.zeros(resources)])
         self._rng = rng
-        self.paid = problem.cost + np.einsum("rs,rms->ms", price, problem.demand)
-        self.near = np.argsort(self.paid, axis=1)[:, :_NEAR].copy()
         self._hosting = Hosting(
             np.full(twins, servers),
             np.zeros((servers + 1, twins), dtype=np.int64),
             np.zeros(servers + 1, dtype=np.int64),
             np.zeros((resources, servers + 1)),
         )
-        self._construct()
-        self._value = host(self._problem, self._hosting)
         self.best = self._hosting.server.copy()
+        self.penalised = float(host(self._problem, self._hosting))
+        self.reprice(price)
 
-    def _construct(self) -> None:
+    def reprice(self, price: Floats) -> None:
+        """Search at other prices [R, S], from a decision that they lead to if it is better."""
+        self._price = np.column_stack([price, np.zeros(len(price))])
+        demand = self._problem.demand[:, :, :-1]
+        self.paid = self._problem.cost[:, :-1] + np.einsum("rs,rms->ms", price, demand)
+        self.near = np.argsort(self.paid, axis=1)[:, :_NEAR].copy()
+        self.adopt(self._constructed())
+
+    def _constructed(self) -> Ints:
         """Twins with most to lose first, each to the server that pays best and has room."""
         demand = self._problem.demand[:, :, :-1]
+        twins, servers = self.paid.shape
+        decision = np.full(twins, servers)
         use = np.zeros(demand.shape[::2])
-        ordered = np.sort(self.paid, axis=1)
-        with np.errstate(invalid="ignore"):
-            regret = ordered[:, 1] - ordered[:, 0] if ordered.shape[1] > 1 else ordered[:, 0]
-        for m in np.argsort(-np.nan_to_num(regret, nan=np.inf), kind="stable"):
+        if servers > 1:
+            first, second = np.partition(self.paid, 1, axis=1)[:, :2].T
+        else:
+            first, second = self.paid[:, 0], np.full(twins, np.inf)
+        for m in np.argsort(first - second, kind="stable"):
             fits = (use + demand[:, m] <= 1.0).all(axis=0) & np.isfinite(self.paid[m])
             if fits.any():
                 s = int(np.where(fits, self.paid[m], np.inf).argmin())
-                self._hosting.server[m] = s
+                decision[m] = s
                 use[:, s] += demand[:, m, s]
+        return decision
 
     @property
     def complete(self) -> bool:
@@ -79,22 +90,22 @@ class Exchange:
     @property
     def value(self) -> float:
         """Cost of the best decision; infinite while it leaves twins out."""
-        return self._value if self.complete else math.inf
+        return self.penalised if self.complete else math.inf
 
     def adopt(self, decision: Ints) -> None:
-        """Go on from a complete decision."""
+        """Go on from a decision [M], in which S stands for no server."""
         self._hosting.server[:] = decision
-        value = host(self._problem, self._hosting)
-        if value < self._value:
-            self._value = value
+        value = float(host(self._problem, self._hosting))
+        if value < self.penalised:
+            self.penalised = value
             self.best[:] = decision
 
     def search(self, rounds: int) -> bool:
         """Kick and repair so often; whether the best decision got better."""
-        before = self._value
-        seed = int(self._rng.integers(2**31))
-        self._value = shake(
-            self._problem, self._price, self._hosting, self.near, self.best, before, rounds,
-            _KICKS, _TRIES, _LARGEST, _LIMIT, _HEAT * abs(before), seed,
+        before = self.penalised
+        heat = float(self._rng.choice(_HEATS)) * abs(before)
+        self.penalised = shake(
+            self._problem, self._price, self._hosting, self.near, self.best, before,
+            (rounds, _KICKS, _TRIES, _LARGEST, _LIMIT), heat, self._rng,
         )  # fmt: skip
-        return self._value < before
+        return bool(self.penalised < before)

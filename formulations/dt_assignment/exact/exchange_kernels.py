@@ -44,8 +44,10 @@ def host(problem, hosting):  # type: ignore[no-untyped-def]
     """Fill members and use from the servers of the twins; the cost of the decision."""
     cost, demand = problem.cost, problem.demand
     server, member, members, used = hosting.server, hosting.member, hosting.members, hosting.used
-    members[:] = 0
-    used[:] = 0.0
+    for s in range(len(members)):
+        members[s] = 0
+        for r in range(demand.shape[0]):
+            used[r, s] = 0.0
     total = 0.0
     for m in range(len(server)):
         s = server[m]
@@ -85,6 +87,7 @@ def exchange(problem, price, hosting, group, limit):  # type: ignore[no-untyped-
     twin = np.empty(items, dtype=np.int64)
     paid, option = np.empty((items, size)), np.empty((items, size), dtype=np.int64)
     options, regret = np.zeros(items, dtype=np.int64), np.empty(items)
+    order = np.empty(items, dtype=np.int64)
     current, admitted, i = 0.0, 0.0, 0
     for a in range(size):
         s = group[a]
@@ -109,15 +112,25 @@ def exchange(problem, price, hosting, group, limit):  # type: ignore[no-untyped-
                 options[i] += 1
             regret[i] = paid[i, 1] - paid[i, 0] if options[i] > 1 else np.inf
             i += 1
-    order = np.argsort(-regret)
+    for i in range(items):  # by falling regret
+        p = i
+        while p > 0 and regret[order[p - 1]] < regret[i]:
+            order[p] = order[p - 1]
+            p -= 1
+        order[p] = i
     rest = np.zeros(items + 1)
     for p in range(items - 1, -1, -1):
         rest[p] = rest[p + 1] + paid[order[p], 0]
     best = current - _LEAST_GAIN * abs(current)
     if rest[0] >= best + admitted:
         return 0.0
-    left = np.ones((resources, size))
-    at, found_at = np.full(items, -1), np.full(items, -1)
+    left = np.empty((resources, size))
+    for a in range(size):
+        for r in range(resources):
+            left[r, a] = 1.0
+    at, found_at = np.empty(items, dtype=np.int64), np.empty(items, dtype=np.int64)
+    for p in range(items):
+        at[p] = -1
     paid_so_far, cost_so_far = np.zeros(items + 1), np.zeros(items + 1)
     p, tried, found = 0, 0, False
     while p >= 0:
@@ -131,10 +144,7 @@ def exchange(problem, price, hosting, group, limit):  # type: ignore[no-untyped-
         tried += 1
         if tried > limit:
             break
-        if (
-            at[p] >= options[i]
-            or paid_so_far[p] + paid[i, at[p]] + rest[p + 1] >= best + admitted
-        ):
+        if at[p] >= options[i] or paid_so_far[p] + paid[i, at[p]] + rest[p + 1] >= best + admitted:
             at[p] = -1
             p -= 1
             continue
@@ -157,7 +167,8 @@ def exchange(problem, price, hosting, group, limit):  # type: ignore[no-untyped-
         return 0.0
     for s in group:
         members[s] = 0
-        used[:, s] = 0.0
+        for r in range(resources):
+            used[r, s] = 0.0
     for q in range(items):
         m, s = twin[order[q]], group[found_at[q]]
         server[m] = s
@@ -169,7 +180,7 @@ def exchange(problem, price, hosting, group, limit):  # type: ignore[no-untyped-
 
 
 @njit(cache=True)
-def draw_group(first, size, near, hosting, group):  # type: ignore[no-untyped-def]
+def draw_group(first, size, near, hosting, group, rng):  # type: ignore[no-untyped-def]
     """Servers around the first one: each is near to a twin of one before it; how many."""
     member, members = hosting.member, hosting.members
     group[0] = first
@@ -177,13 +188,13 @@ def draw_group(first, size, near, hosting, group):  # type: ignore[no-untyped-de
     for _ in range(_DRAWS):
         if count == size:
             break
-        s = group[np.random.randint(count)]
+        s = group[int(rng.random() * count)]
         if members[s] > 0:
-            m = member[s, np.random.randint(members[s])]
+            m = member[s, int(rng.random() * members[s])]
         else:
-            m = np.random.randint(len(near))
+            m = int(rng.random() * len(near))
         width = near.shape[1]
-        other = near[m, min(np.random.randint(width), np.random.randint(width))]
+        other = near[m, min(int(rng.random() * width), int(rng.random() * width))]
         known = False
         for a in range(count):
             known = known or group[a] == other
@@ -194,25 +205,25 @@ def draw_group(first, size, near, hosting, group):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True)
-def _kick(problem, hosting, near, group, count, moves):  # type: ignore[no-untyped-def]
+def _kick(problem, hosting, near, group, count, moves, rng):  # type: ignore[no-untyped-def]
     """Move twins of some servers to near ones, in exchange for others where there is no room."""
     demand = problem.demand
     server, member, members, used = hosting.server, hosting.member, hosting.members, hosting.used
     resources, outside = demand.shape[0], len(members) - 1
     for _ in range(moves):
-        s = group[np.random.randint(count)]
+        s = group[int(rng.random() * count)]
         if members[s] == 0:
             continue
-        j = np.random.randint(members[s])
+        j = int(rng.random() * members[s])
         m = member[s, j]
-        to = near[m, np.random.randint(min(4, near.shape[1]))]
+        to = near[m, int(rng.random() * min(4, near.shape[1]))]
         if to == s:
             continue
         fits = problem.cost[m, to] < np.inf
         for r in range(resources):
             fits = fits and used[r, to] + demand[r, m, to] <= 1.0
-        if not fits and members[to] > 0 and np.random.random() < 0.7:
-            i = np.random.randint(members[to])
+        if not fits and members[to] > 0 and rng.random() < 0.7:
+            i = int(rng.random() * members[to])
             n = member[to, i]
             swaps = problem.cost[m, to] < np.inf and problem.cost[n, s] < np.inf
             for r in range(resources):
@@ -238,52 +249,53 @@ def _kick(problem, hosting, near, group, count, moves):  # type: ignore[no-untyp
 
 
 @njit(cache=True)
-def shake(problem, price, hosting, near, best, best_value, rounds, kicks, tries, largest, limit, heat, seed):  # type: ignore[no-untyped-def]
+def shake(problem, price, hosting, near, best, best_value, effort, heat, rng):  # type: ignore[no-untyped-def]
     """Kick the decision somewhere, exchange around there, and take it back if it got worse.
 
     Parameters
     ----------
     near : [M, K] servers by what they cost the twin.
     best : [M] the best decision so far, of value `best_value`; written.
-    rounds : kicks; kicks : moves of a kick; tries : exchanges after it.
-    largest : servers of a group.
-    limit : of pairs tried in an exchange.
+    effort : rounds, moves of a kick, exchanges after it, most servers in one, and pairs tried.
     heat : how much worse a decision may get in a round at most.
+    rng : a generator.
 
     Returns
     -------
     The best value.
     """
-    np.random.seed(seed)
     server, members, member = hosting.server, hosting.members, hosting.member
-    servers = len(members)
-    outside = servers - 1
+    rounds, kicks, tries, largest, limit = effort
+    outside = len(members) - 1
     around, group = np.empty(largest + 2, dtype=np.int64), np.empty(largest + 2, dtype=np.int64)
     value = host(problem, hosting)
     saved = server.copy()
     for _ in range(rounds):
-        saved[:] = server
-        where = draw_group(np.random.randint(outside), largest + 1, near, hosting, around)
-        _kick(problem, hosting, near, around, where, kicks)
+        for m in range(len(server)):
+            saved[m] = server[m]
+        where = draw_group(int(rng.random() * outside), largest + 1, near, hosting, around, rng)
+        _kick(problem, hosting, near, around, where, kicks, rng)
         for _ in range(tries):
-            size = 2 + np.random.randint(largest - 1)
-            if members[outside] > 0 and np.random.random() < 0.6:
-                m = member[outside, np.random.randint(members[outside])]
-                first = near[m, np.random.randint(near.shape[1])]
-                count = draw_group(first, size, near, hosting, group)
+            size = 2 + int(rng.random() * (largest - 1))
+            if members[outside] > 0 and rng.random() < 0.6:
+                m = member[outside, int(rng.random() * members[outside])]
+                first = near[m, int(rng.random() * near.shape[1])]
+                count = draw_group(first, size, near, hosting, group, rng)
                 group[count] = outside
                 count += 1
             else:
-                first = around[np.random.randint(where)]
-                count = draw_group(first, size, near, hosting, group)
+                first = around[int(rng.random() * where)]
+                count = draw_group(first, size, near, hosting, group, rng)
             exchange(problem, price, hosting, group[:count], limit)
         new = host(problem, hosting)
-        if new > value + heat * np.random.random():
-            server[:] = saved
+        if new > value + heat * rng.random():
+            for m in range(len(server)):
+                server[m] = saved[m]
             host(problem, hosting)
             continue
         value = new
         if value < best_value:
             best_value = value
-            best[:] = server
+            for m in range(len(server)):
+                best[m] = server[m]
     return best_value

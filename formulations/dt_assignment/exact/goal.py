@@ -26,7 +26,7 @@ class Goal:
     def __init__(self, instance: TwinAssignment, run: Run, offset: float, worst: float) -> None:
         self.run = run
         self.offset = offset
-        self._worst = worst * (1.0 + 1e-9) + max(1e-9, 1e-9 * abs(offset))
+        self.worst = worst * (1.0 + 1e-9) + max(1e-9, 1e-9 * abs(offset))
         self._whole = instance.integer_cost
 
     @property
@@ -34,7 +34,7 @@ class Goal:
         """Only decisions that cost less than this are of interest."""
         objective = self.run.objective
         if objective is None:
-            return self._worst
+            return self.worst
         return objective - self.offset - (1.0 - _WHOLE if self._whole else 0.0)
 
     @property

@@ -29,12 +29,14 @@ _SMOOTHING, _LITTLE = 0.8, 0.3
 _SMALL = 1e-9
 #: Subgradient steps without gain before the step is shortened, and by how much.
 _PATIENCE, _SHORTER = 10, 0.7
-#: So often the gain is compared with the gap, of which it must be at least a part.
-_CHECK, _WORTH = 20, 0.1
+#: So often, after the first steps, the gain must be at least a part of the gap.
+_CHECK, _WORTH, _FIRST = 20, 0.1, 60
 #: Groups of so many last steps enter the master.
 _KEPT = 40
 #: By how much the cost of an unplaced twin grows while some twin stays unplaced.
 _GROWTH = 4.0
+#: It ends at so many times the worst cost of all twins together.
+_HOPELESS = 1e2
 
 
 class GroupMaster:
@@ -53,7 +55,7 @@ class GroupMaster:
     ----------
     best : of all prices so far, those with the largest bound; None before the first pricing.
     value : of the last linear programme, infinite while a twin is not covered.
-    possible : False once the bound exceeds whatever a decision can cost.
+    converged : whether the last call of `generate` ended with the linear programme's optimum.
     rounds : linear programmes solved.
     """
 
@@ -61,12 +63,10 @@ class GroupMaster:
         self.pricer = pricer
         self._goal = goal
         self._unit = max(float(np.abs(center).mean()), 1e-9)
-        self._worst = pricer.worst()
         self._center = Prices.of(center)
         self._elements = self._center.elements
         self.best: Priced | None = None
         self.value = math.inf
-        self.possible = True
         self.rounds = 0
         self.converged = False
         twins, servers = pricer.twins, pricer.servers
@@ -132,10 +132,12 @@ class GroupMaster:
         target, shortened where nothing is gained).
         """
         target = self._goal.cut
-        pi, step, stalled = self._center.twin, 1.0, 0
-        direction, start, met = np.zeros(len(pi)), -math.inf, []
+        pi: Floats = self._center.twin
+        step, stalled = 1.0, 0
+        direction = np.zeros(len(pi))
+        start, met = -math.inf, []
         for count in range(rounds):
-            if run.stopped() or self.bound >= target:
+            if run.stopped() or self._goal.enough(self.bound):
                 break
             priced = self.pricer.price(Prices.of(pi), run, keep=1)
             if priced is None:
@@ -148,7 +150,7 @@ class GroupMaster:
                 step, stalled, pi = step * _SHORTER, 0, self._center.twin
                 direction = np.zeros(len(pi))
                 continue
-            if count % _CHECK == _CHECK - 1:
+            if count % _CHECK == _CHECK - 1 and count > _FIRST:
                 if self.bound - start < _WORTH * (target - self.bound):
                     break
                 start = self.bound
@@ -157,10 +159,13 @@ class GroupMaster:
             length = float(direction @ direction)
             if length <= 1e-12:
                 break
-            pi = np.maximum(0.0, pi + step * (target - priced.bound) / length * direction)
+            step_length = step * (target - priced.bound) / length
+            pi = np.maximum(pi + step_length * direction, 0.0)
         self.add(Columns.joined(met[-_KEPT:]))
 
-    def generate(self, run: Run, *, keep: int = 8, rounds: int = 10**9, quiet: bool = False) -> None:
+    def generate(
+        self, run: Run, *, keep: int = 8, rounds: int = 10**9, quiet: bool = False
+    ) -> None:
         """Add groups until none improves the master, the bound says enough or the run stops.
 
         Parameters
@@ -171,7 +176,7 @@ class GroupMaster:
         """
         self.converged = False
         last = self.rounds + rounds
-        while not run.stopped() and self.bound < self._goal.cut and self.rounds < last:
+        while not run.stopped() and self.rounds < last and not self._goal.enough(self.bound):
             prices = self._solve()
             if prices is None:
                 return
@@ -181,14 +186,13 @@ class GroupMaster:
             added = self._improve(prices, run, keep)
             if not quiet:
                 self._goal.report(self.bound)
-            if added is None or (self.best is not None and self.bound > self._worst):
-                self.possible = not self.bound > self._worst * (1 + 1e-9) + self._unit
+            if added is None:
                 return
             if added == 0:
                 if self.value < math.inf:
                     self.converged = True
                     return
-                if self._unplaced > 1e3 * (self._worst + self._unit):
+                if self._unplaced > _HOPELESS * (self._goal.worst + self._unit):
                     return
                 self._raise_unplaced(_GROWTH * self._unplaced)
 

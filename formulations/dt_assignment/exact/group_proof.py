@@ -1,13 +1,7 @@
-"""From prices to a proof: pairs are closed, groups enumerated, the best choice of them found."""
+"""From prices to a proof: dives and cuts, then a list of all groups that matter, or branching."""
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-from numpy.typing import NDArray
-
-from formulations.dt_assignment.exact.columns import Columns
 from formulations.dt_assignment.exact.branching import Branching
 from formulations.dt_assignment.exact.diving import dive
 from formulations.dt_assignment.exact.goal import Goal
@@ -17,16 +11,15 @@ from formulations.dt_assignment.instance import TwinAssignment
 from formulations.dt_assignment.search import Search
 from optkit.run import Run
 
-Floats = NDArray[np.float64]
-#: Groups that are looked at on one server while they are listed.
-_NODES = 20_000_000
-#: So many groups are chosen from, one after another, each within a part of the time that is left.
-_SIZES, _CHOICE_TIME = (2_000, 5_000, 15_000, 60_000, 200_000), 0.15
-#: Where a list is too long, the threshold is divided by this.
-_NARROWER = 1.3
-DEBUG = True
-#: A round of cuts must close such a part of the gap.
-_WORTH = 0.03
+#: A list of all groups that matter is chosen from at once up to this length; on one server so
+#: many are looked at for it.
+_LIST, _NODES = 1_500, 2_000_000
+#: A round of cuts must close such a part of the gap; the bound is poor if two do not.
+_WORTH, _POOR = 0.03, 2
+#: Dives after the cuts, each more random than the last.
+_DIVES, _SPREAD = 3, 0.1
+#: Kicks for each twin, and seconds at most, after a dive found something better.
+_KICKS, _SEARCH_S = 20, 1.0
 
 
 class Proof:
@@ -36,7 +29,7 @@ class Proof:
     ----------
     instance : what is solved.
     master : with first groups and prices.
-    search : the local search, taken up again where a choice of groups gives a new placement.
+    search : the local search, taken up again from what dives find.
     goal : incumbent and bound.
     """
 
@@ -50,86 +43,59 @@ class Proof:
         self._run: Run = goal.run
 
     def run(self) -> None:
-        """Prices, closing of pairs, and choices among more and more groups."""
-        run, master, goal = self._run, self._master, self._goal
+        """Each step until the bound meets the incumbent or the run stops."""
+        run, master = self._run, self._master
         master.ascend(run)
         master.generate(run)
-        run.note(columns=len(master.columns()), root_bound=master.bound + goal.offset)
-        if not master.possible:
-            run.infeasible()
-            return
-        if run.stopped() or master.best is None or goal.report(master.bound):
-            return
-        self._dives()
-        self._cut()
-        self._dives()
-        if run.stopped() or goal.report(master.bound):
-            return
-        self._widen()
+        run.note(root_bound=master.bound + self._goal.offset, groups=master.shape[1])
+        for step in (self._dive, self._cut, self._dives, self._choose, self._branch):
+            if self._ended():
+                return
+            step()
+
+    def _ended(self) -> bool:
+        if self._run.stopped():
+            return True
+        return self._master.best is None or self._goal.report(self._master.bound)
+
+    def _dive(self, spread: float = 0.0) -> None:
+        """Dive, and search around what that found."""
+        run, before = self._run, self._goal.cut
+        dive(self._master, self._goal, run, spread)
+        if self._goal.cut < before and run.x is not None and not run.stopped():
+            self._search.restart(run.x)
+            kicks = _KICKS * self._instance.twins
+            self._search.improve(run, kicks=kicks, time_s=_SEARCH_S)
 
     def _dives(self) -> None:
-        for n in range(5):
-            if self._run.stopped(): return
-            before = self._goal.cut
-            dive(self._master, self._goal, self._run, 0.1 * n)
-            if DEBUG: import time; print("dive", self._goal.cut+self._goal.offset, time.process_time(), self._master.shape)
-            if self._goal.cut < before:
-                self._improve()
-                if DEBUG: print("improved", self._goal.cut+self._goal.offset, time.process_time())
+        for number in range(_DIVES):
+            if not self._ended():
+                self._dive(_SPREAD * number)
 
     def _cut(self) -> None:
         """Add cuts while they close a good part of the gap."""
-        run, master, goal = self._run, self._master, self._goal
-        poor = 0
-        while not run.stopped() and poor < 2 and master.bound < goal.cut:
+        master, goal, poor = self._master, self._goal, 0
+        while poor < _POOR and master.converged and not self._ended():
             before = master.bound
-            if not master.converged or master.cut_off() == 0:
-                return
-            master.generate(run)
-            poor = poor + 1 if master.bound - before < _WORTH * (goal.cut - before) else 0
-            if DEBUG: import time; print("cut round", master.bound+goal.offset, goal.cut+goal.offset, master.rounds, len(master._elements), (master.best.prices.cut>0).sum(), time.process_time())
+            if master.cut_off() == 0:
+                break
+            master.generate(self._run)
+            poor += master.bound - before < _WORTH * (goal.cut - before)
+        self._run.note(cut_bound=master.bound + goal.offset)
 
-    def _widen(self) -> None:
-        """Choose among all groups up to a threshold above the bound, more and more of them."""
+    def _choose(self) -> None:
+        """Close pairs; choose among all groups below the cut where those are few."""
         run, master, goal = self._run, self._master, self._goal
-        for size in _SIZES:
-            if run.stopped() or master.best is None:
-                return
-            gap = goal.cut - master.bound
-            closed = master.pricer.close(master.best, goal.cut)
-            theta, listed = self._listed(gap, size)
-            if listed is None:
-                return
-            complete = theta >= gap
-            if not complete:
-                Branching(master, goal, run).solve(); return
-            share = math.inf if complete else _CHOICE_TIME * run.remaining_s
-            if DEBUG: import time; print("choose", size, len(listed), theta, gap, closed, master.pricer.is_open.sum(), time.process_time(), flush=True)
-            value = choose(listed, master.best, run, cover=not complete, time_s=share)
-            bound = min(value, math.inf if complete else master.bound + theta)
-            if DEBUG: print("chosen", value+goal.offset, bound+goal.offset, goal.cut+goal.offset, time.process_time(), flush=True)
-            if goal.report(bound) or run.stopped() or complete:
-                return
-            self._improve()
-            if DEBUG: print("improved", goal.cut+goal.offset, time.process_time(), flush=True)
-
-    def _listed(self, gap: float, size: int) -> tuple[float, Columns | None]:
-        """The groups up to the largest threshold at which they are not too many."""
-        run, master = self._run, self._master
         assert master.best is not None
-        theta = gap
-        while not run.stopped():
-            found = master.pricer.within(
-                master.best.prices, theta + master.best.price, run, limit=size, nodes=_NODES
-            )
-            if found is not None:
-                return theta, found
-            theta /= _NARROWER
-        return theta, None
+        master.pricer.close(master.best, goal.cut)
+        threshold = goal.cut - master.bound + master.best.price
+        listed = master.pricer.within(master.best.prices, threshold, run, limit=_LIST, nodes=_NODES)
+        if listed is not None:
+            run.note(listed=len(listed))
+            value = choose(listed, master.best, run)
+            if not run.stopped():
+                goal.report(value)
 
-    def _improve(self) -> None:
-        """Local search from the incumbent."""
-        run = self._run
-        if run.x is not None and run.objective is not None:
-            self._search.restart(run.x)
-            self._search.improve(run, kicks=20 * self._instance.twins, time_s=1.0)
+    def _branch(self) -> None:
+        self._master.retire()
+        Branching(self._master, self._goal, self._run).solve()

@@ -41,11 +41,12 @@ _PLACE_STEPS, _PLACE_CHUNKS = 25, 120
 _LEAST_SHARE = 1e-4
 #: What part of the way the first step of prices of twins goes.
 _FIRST_SHARE = 0.1
-#: Without an incumbent, steps aim this far above the bound.
-_AIM = 0.02
+#: Searches at most before prices of twins, for a decision with a server for each.
+_COMPLETING = 40
 #: The first target goes this part of the way from the bound, and each further one goes on.
 _FIRST_WINDOW, _GROWTH = 0.1, 1.7
-#: In each round: kicks of the local search, groups of servers shared out anew, nodes of the tree.
+#: In each round: kicks of the local search, groups of servers shared out anew, and nodes of the
+#: tree besides as many as the groups took.
 _KICKS, _GROUPS, _NODES = 50, 3, 50
 #: Pairs beyond which a tree over all of them is hopeless.
 _LARGEST_TREE = 150_000
@@ -68,13 +69,11 @@ def lagrangian(instance: TwinAssignment, run: Run) -> None:
     search = _Search(instance, run)
     run.built()
     search.price_limits()
-    if run.stopped():
-        return
-    search.start()
+    search.complete()
     search.price_places()
     for _ in run.steps():
-        search.improve()
         search.prove()
+        search.improve()
     run.note(
         limit_bound=search.limit_bound,
         place_bound=search.root_bound,
@@ -104,6 +103,10 @@ class _Search:
         self._worst = float(largest.sum()) + 1.0  # no decision costs as much
         self._window = 0.0
         self._tree: Tree | None = None
+        self._exchange = Exchange(self._problem, self._limit_price, run.rng)
+        self._regroup = Regroup(run.rng)
+        self._regrouped = 0
+        self._report()
         self.limit_bound = self.root_bound = -math.inf
         self.trees = self.nodes = 0
 
@@ -117,9 +120,9 @@ class _Search:
             self._run.bound(bound)
 
     def _ceiling(self, bound: float) -> float:
-        """What steps of prices aim at: the incumbent, or a little above the bound."""
-        aim = bound + _AIM * abs(bound) if self._run.objective is None else self._run.objective
-        return max(aim, bound + 1e-6 * abs(bound) + 1e-9)
+        """What steps of prices aim at: the incumbent, were it complete or not."""
+        penalised: float = self._exchange.penalised
+        return max(penalised, bound + 1e-6 * abs(bound) + 1e-9)
 
     def price_limits(self) -> None:
         """Relax the limits; their best prices weigh the resources from then on."""
@@ -137,17 +140,24 @@ class _Search:
         self.limit_bound = bound
         self._claim(bound)
         self._problem = problem.priced(self._limit_price)
+        self._exchange.reprice(self._limit_price)
 
     def price_places(self) -> None:
         """Relax that twins have one server, from what each pays at the prices of limits."""
         self._place_price = self._exchange.paid.min(axis=1)
-        settle(self._problem, np.isfinite(self._problem.cost), self._node)
+        is_open = np.isfinite(self._problem.cost)
+        if not settle(self._problem, is_open, self._node):
+            self._run.infeasible()  # twins with one server do not fit
+            return
+        self._problem = self._problem._replace(cost=np.where(is_open, self._problem.cost, np.inf))
         begin_steps(self._place_price, self._node, _FIRST_SHARE)
         for _ in range(_PLACE_CHUNKS):
             if self._run.stopped() or not self._raise_place_prices():
                 break
         price_servers(self._problem, self._place_price, self._node, KNAPSACK_LIMIT)
-        self._regroup.reprice(self._problem, self._place_price, self._node.earned)
+        self._regroup.reprice(
+            self._problem, self._exchange.near, self._place_price, self._node.earned
+        )
 
     def _raise_place_prices(self) -> bool:
         """Some more steps; whether further ones may help."""
@@ -161,15 +171,13 @@ class _Search:
 
     # --- decisions -------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """A first decision by regret, improved until it is complete."""
-        self._exchange = Exchange(self._problem, self._limit_price, self._run.rng)
-        self._regroup = Regroup(self._exchange.near, self._run.rng)
-        for _ in range(20):
-            if self._run.stopped():
+    def complete(self) -> None:
+        """Exchange until every twin has a server."""
+        for _ in range(_COMPLETING):
+            if self._exchange.complete or self._run.stopped():
                 break
             self._exchange.search(_KICKS)
-            self._report()
+        self._report()
 
     def _report(self) -> None:
         """Hand the best decision to the run; what the tree looks for is then less."""
@@ -219,7 +227,9 @@ class _Search:
             if self._window == 0.0:
                 self._window = _FIRST_WINDOW * (self._ceiling(self.root_bound) - self.root_bound)
             self._tree = Tree(self._problem, self._place_price, self._target(), self._margin())
-        if self._tree.search(_NODES):
+        nodes = _NODES + self._regroup.nodes - self._regrouped  # as many as improving took
+        self._regrouped = self._regroup.nodes
+        if self._tree.search(nodes):
             self._exchange.adopt(self._tree.decision)
             self._report()
         if not self._tree.done:

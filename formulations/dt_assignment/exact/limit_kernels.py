@@ -13,10 +13,10 @@ def cheapest(cost, demand, price, use):  # type: ignore[no-untyped-def]
     Each twin pays for the shares that it takes, and all that is admitted is given back.
     """
     resources, twins, servers = demand.shape
-    use[:] = 0.0
     value = 0.0
     for r in range(resources):
         for s in range(servers):
+            use[r, s] = 0.0
             value -= price[r, s]
     for m in range(twins):
         least, at = np.inf, 0
@@ -58,7 +58,9 @@ def raise_limit_prices(cost, demand, price, best_price, ceiling, best, share, st
         value = cheapest(cost, demand, price, use)
         if value > best:
             best, stalled = value, 0
-            best_price[:] = price
+            for r in range(resources):
+                for s in range(servers):
+                    best_price[r, s] = price[r, s]
         else:
             stalled += 1
             if stalled >= patience:

@@ -45,7 +45,7 @@ def most_twins(instance: TwinAssignment) -> Ints | None:
     or if it holds them all.
     """
     tables = instance.tables
-    most = instance.open.sum(axis=0)
+    most: Ints = instance.open.sum(axis=0)
     for demand, within in zip(tables.demand, tables.most, strict=True):
         most_used = np.where(instance.open, np.maximum(demand, 0.0), 0.0).sum(axis=0)
         largest = np.where(instance.open, demand, -np.inf).max(axis=0)

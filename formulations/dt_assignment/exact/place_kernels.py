@@ -41,7 +41,7 @@ class Node(NamedTuple):
     left: Floats  # [R, S] shares that forced twins leave
     earned: Floats  # [S] by the twins with a choice
     chosen: Mask  # [M, S] by the server, of the items
-    count: Ints  # [M] servers that take the twin
+    takers: Ints  # [M] servers that take the twin
     pack: Pack
     other: Pack  # the same without one item
     left_of_one: Floats  # [R]
@@ -82,11 +82,11 @@ def node_of(twins: int, servers: int, resources: int) -> Node:
 
 
 @njit(cache=True)
-def knapsack(count, pack, left, weight, floor, limit):  # type: ignore[no-untyped-def]
-    """Most that candidates can gain within shares `left` [R], by branch and bound.
+def knapsack(count, pack, room, weight, s, floor, limit):  # type: ignore[no-untyped-def]
+    """Most that candidates can gain within shares `room` [R] of server s, by branch and bound.
 
-    The bound is that of the weighted sum of the limits. Gains of at most `floor` are not looked
-    for: it is returned where there are none.
+    The bound is that of the sum of the limits with weights [R, S]. Gains of at most `floor` are
+    not looked for: it is returned where there are none. The room is used up on the way.
 
     Returns
     -------
@@ -94,12 +94,10 @@ def knapsack(count, pack, left, weight, floor, limit):  # type: ignore[no-untype
     choice that was found.
     """
     gain, size, need, taken, best = pack.gain, pack.size, pack.need, pack.taken, pack.best
-    resources = len(left)
-    room = np.empty(resources)
+    resources = len(room)
     free = 0.0
     for r in range(resources):
-        room[r] = left[r]
-        free += weight[r] * left[r]
+        free += weight[r, s] * room[r]
     for k in range(count):
         taken[k] = best[k] = False
     most, first = max(floor, 0.0), 0.0
@@ -166,8 +164,10 @@ def settle(problem, is_open, node):  # type: ignore[no-untyped-def]
     again = True
     while again:
         again = False
-        left[:] = 1.0
-        item_count[:] = 0
+        for s in range(servers):
+            item_count[s] = 0
+            for r in range(resources):
+                left[r, s] = 1.0
         for m in range(twins):
             number, last = 0, -1
             for s in range(servers):
@@ -233,7 +233,7 @@ def price_servers(problem, place_price, node, limit):  # type: ignore[no-untyped
     """The bound at prices [M] of twins; the answer of every server goes into the node."""
     cost, weight = problem.cost, problem.weight
     twins, servers = cost.shape
-    forced, items, chosen, count = node.forced, node.items, node.chosen, node.count
+    forced, items, chosen, count = node.forced, node.items, node.chosen, node.takers
     item_count, left, earned, left_of_one = (
         node.item_count,
         node.left,
@@ -251,8 +251,9 @@ def price_servers(problem, place_price, node, limit):  # type: ignore[no-untyped
             total += place_price[m]
     for s in range(servers):
         number = gather(problem, place_price, node, s)
-        left_of_one[:] = left[:, s]
-        earned[s] = knapsack(number, node.pack, left_of_one, weight[:, s], 0.0, limit)
+        for r in range(len(left_of_one)):
+            left_of_one[r] = left[r, s]
+        earned[s] = knapsack(number, node.pack, left_of_one, weight, s, 0.0, limit)
         total -= earned[s]
         for j in range(item_count[s]):
             chosen[items[s, j], s] = False
@@ -266,7 +267,8 @@ def price_servers(problem, place_price, node, limit):  # type: ignore[no-untyped
 @njit(cache=True)
 def begin_steps(place_price, node, share):  # type: ignore[no-untyped-def]
     """Forget earlier steps: the next ones begin at these prices [M] and go so far."""
-    node.best_price[:] = place_price
+    for m in range(len(place_price)):
+        node.best_price[m] = place_price[m]
     node.pace[0], node.pace[1], node.pace[2] = -np.inf, share, 0.0
 
 
@@ -289,7 +291,7 @@ def raise_place_prices(problem, place_price, node, target, ceiling, steps, patie
     once on average.
     """
     twins = len(place_price)
-    count, taken, best_price, pace = node.count, node.taken, node.best_price, node.pace
+    count, taken, best_price, pace = node.takers, node.taken, node.best_price, node.pace
     best, share, stalled = pace[0], pace[1], pace[2]
     for _ in range(steps):
         norm = 0.0
@@ -317,7 +319,8 @@ def raise_place_prices(problem, place_price, node, target, ceiling, steps, patie
             if along > 0.0 and norm > 0.0:
                 share = min(1.1 * share, 1.0)
             best, stalled = value, 0.0
-            best_price[:] = place_price
+            for m in range(twins):
+                best_price[m] = place_price[m]
             if best >= target:
                 break
         else:
@@ -325,7 +328,8 @@ def raise_place_prices(problem, place_price, node, target, ceiling, steps, patie
             if stalled >= patience:
                 share *= 0.7
                 stalled = 0.0
-    place_price[:] = best_price
+    for m in range(twins):
+        place_price[m] = best_price[m]
     pace[0], pace[1], pace[2] = best, share, stalled
     return best
 
@@ -369,12 +373,13 @@ def fix_pairs(problem, place_price, node, bound, target, is_open, rise, limit): 
     lost = np.zeros(twins)  # where all servers that take the twin do without it
     for s in range(servers):
         number = gather(problem, place_price, node, s)
-        left_of_one[:] = left[:, s]
         for k in range(number):
             m = pack.twin[k]
             if chosen[m, s]:
                 rest = without_one(pack, other, number, k)
-                best = knapsack(rest, other, left_of_one, weight[:, s], 0.0, limit)
+                for r in range(resources):
+                    left_of_one[r] = left[r, s]
+                best = knapsack(rest, other, left_of_one, weight, s, 0.0, limit)
                 rise[m, s] = max(earned[s] - best, 0.0)
                 lost[m] += rise[m, s]
     closed = 0
@@ -394,7 +399,7 @@ def fix_pairs(problem, place_price, node, bound, target, is_open, rise, limit): 
                 rest = without_one(pack, other, number, skip)
                 loss = earned[s] - (place_price[m] - cost[m, s]) + lost[m]
                 floor = loss + bound - target
-                best = knapsack(rest, other, left_of_one, weight[:, s], floor, limit)
+                best = knapsack(rest, other, left_of_one, weight, s, floor, limit)
                 rise[m, s] = loss - best
             if bound + rise[m, s] >= target - 1e-12 * abs(target):
                 is_open[m, s] = False

@@ -1,4 +1,4 @@
-"""Cheap groups of twins at given prices, bounds that follow, and pairs that no better decision uses.
+"""Cheap groups of twins at given prices, the bound that follows, and pairs that may be closed.
 
 For any prices pi of the twins, ``sum(pi) + sum_s min(0, min_A [g_s(A) - pi(A)])`` is at most the
 optimum. Costs of a twin are counted from its cheapest open server, so that every cost and price
@@ -7,7 +7,7 @@ is at least 0 and a decision may as well place a twin more than once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -222,11 +222,10 @@ class Pricer:
         twins, server = np.empty(entries, np.int64), np.empty(room, np.int64)
         cuts, cut_server = prices.compiled()
         pricing_kernels.scan(
-            self.groups, self.grid, prices.twin, cuts, cut_server, self.is_open, servers,
-            threshold, keep, nodes, price, exact, server, (costs, starts, twins, state),
+            self.groups, self.grid, (prices.twin, cuts, cut_server), self.is_open, servers,
+            threshold, keep, nodes, (price, exact, server), (costs, starts, twins, state),
         )  # fmt: skip
         count, used = int(state[1]), int(state[2])
-        found = Columns(
-            server[:count].copy(), costs[:count], starts[: count + 1].copy(), twins[:used].copy()
-        )
-        return Columns(found.server, found.cost + found.sums(prices.twin), found.starts, found.twins)
+        starts, twins = starts[: count + 1].copy(), twins[:used].copy()
+        found = Columns(server[:count].copy(), costs[:count], starts, twins)
+        return replace(found, cost=found.cost + found.sums(prices.twin))

@@ -1,11 +1,8 @@
-"""Compiled search for cheap groups of twins on one server: a table of completions guides it.
+"""Compiled search for cheap groups of twins on one server, guided by a table of completions.
 
-Costs here are reduced costs, g_s(A) less the prices of the twins in A. Twins are taken in a fixed
-order. The table holds, for every place in that order and a grid of states (the sum that decides
-what a further twin pays, the use of up to two resources), a lower bound on what the later twins
-can still contribute. In the sum the true value is concave, a minimum of linear functions, so that
-interpolation stays below it; uses are rounded down. A depth-first search over groups that leaves
-out what the table excludes is therefore exact, whatever the grid.
+Costs here are reduced costs, g_s(A) less the prices of the twins in A. A depth-first search over
+groups leaves out what the table says cannot come below the threshold; as the table is a bound, the
+search is exact, whatever the grid.
 """
 
 from __future__ import annotations
@@ -13,80 +10,24 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-#: Added before a use is rounded down to the grid, against rounding from below.
-_ROUND = 1e-9
+from formulations.dt_assignment.exact.completion_kernels import cell, gather, look, tabulate
+
 #: Where only the best groups are wanted, those of a cost above this part of the bound are not.
-_NEAR = 0.5
+_NEAR = 0.9
 
 
 @njit(cache=True)
-def fill_table(v, rise, part, steps, n, shape, width, table):  # type: ignore[no-untyped-def]
-    """Bounds [n + 1, cells] on what the items i.. can contribute; returns nothing.
-
-    Parameters
-    ----------
-    v, rise, part : [n] cost of an item at sum 0, its increase with the sum, and what it adds to it.
-    steps : [2, n] cells of the two resources that an item takes, rounded down.
-    shape : cells of the sum and of the two resources, 1 where there is none.
-    width : distance of two points of the grid of the sum.
-    """
-    na, nb, nc = shape
-    table[n, : na * nb * nc] = 0.0
-    for i in range(n - 1, -1, -1):
-        shift = part[i] / width
-        whole = int(min(shift, float(na)))
-        rest = shift - whole
-        db, dc, cost, step = steps[0, i], steps[1, i], v[i], rise[i] * width
-        for b in range(nb):
-            for c in range(nc):
-                base = (b * nc + c) * na
-                if b + db >= nb or c + dc >= nc:
-                    for a in range(na):
-                        table[i, base + a] = table[i + 1, base + a]
-                    continue
-                to = ((b + db) * nc + c + dc) * na
-                for a in range(na):
-                    j = a + whole
-                    if j >= na - 1:
-                        tail = table[i + 1, to + na - 1]
-                    else:
-                        tail = table[i + 1, to + j]
-                        tail += rest * (table[i + 1, to + j + 1] - tail)
-                    value = cost + step * a + tail
-                    old = table[i + 1, base + a]
-                    table[i, base + a] = value if value < old else old
-
-
-@njit(cache=True)
-def look(table, row, shape, width, z, b, c):  # type: ignore[no-untyped-def]
-    """Bound in a row of the table at sum z and cells b, c of the resources."""
-    na = shape[0]
-    base = (b * shape[2] + c) * na
-    if na == 1:
-        return table[row, base]
-    u = z / width
-    if u >= na - 1:
-        return table[row, base + na - 1]
-    j = int(u)
-    value = table[row, base + j]
-    return value + (u - j) * (table[row, base + j + 1] - value)
-
-
-@njit(cache=True)
-def cell(use, step, cells):  # type: ignore[no-untyped-def]
-    """Cell of a use: rounded down, at most the last."""
-    return min(int(use / step + _ROUND), cells - 1)
-
-
-@njit(cache=True)
-def search(items, n, level, ordered, row, table, shape, width, ways, steps, cells, room, cuts, met, kept, out, nodes):  # type: ignore[no-untyped-def]
+def search(items, n, level, ordered, row, completion, limits, cuts, met, kept, out, nodes):  # type: ignore[no-untyped-def]
     """Every group of cost at most the threshold, or the best few of them.
 
     Parameters
     ----------
     items : costs and sums of the n items, see `gather`; level : wanted size of a group, 0 for any.
     ordered : whether only the newest twin's latency changes when it joins.
-    row : [n] row of the table for the items i..; ways : the two resources of the table, -1 none.
+    row : [n] row of the table for the items i...
+    completion : the table, its shape and width, see `fill_table`.
+    limits : the two resources of the table (-1 none), the amounts and numbers of their cells, and
+        the room of all resources.
     cuts : first [M + 1] and numbers of the cuts of each twin, and the price of each cut, paid by
         groups with two of its elements.
     met : [K] elements of each cut that every group has; as it was at the end.
@@ -100,6 +41,8 @@ def search(items, n, level, ordered, row, table, shape, width, ways, steps, cell
     nodes that are left; negative where the search was cut short.
     """
     twin, v, slope, part, other_slope, other_part, z_part, cap, demand, ahead = items
+    table, shape, width = completion
+    ways, steps, cells, room = limits
     costs, starts, entries, state = out
     kept_cost, kept_pure, kept_size, kept_twin = kept
     first_cut, cut_number, cut_price = cuts
@@ -186,110 +129,24 @@ def search(items, n, level, ordered, row, table, shape, width, ways, steps, cell
 
 
 @njit(cache=True)
-def gather(g, grid, s, pi, is_open, level, most):  # type: ignore[no-untyped-def]
-    """The items of server s in the order of the search, with the row of the table of each.
-
-    Twins of cost `most` or more are left out.
-    Returns ``(items, row, negative)``: arrays of twins, costs and sums; ``ahead`` [n + 1] are sums
-    of costs from the front, `negative` the positions of the items of negative cost.
-    """
-    twins = len(pi)
-    count = 0
-    twin, key = np.empty(twins, np.int64), np.empty(twins)
-    for m in range(twins):
-        if not is_open[s, m] or (level > 0 and g.cap[s, m] < level):
-            continue
-        value = g.base[s, m] - pi[m]
-        if level > 0:
-            value += (level - 1) * g.slope[s, m]
-        if value >= most:
-            continue
-        if level == 0:
-            if g.ordered:
-                value = g.position[s, m]
-            elif value >= 0:  # first those that only a threshold above the best lets in
-                value = -np.inf
-        twin[count], key[count] = m, value
-        count += 1
-    twin, key = twin[:count], key[:count]
-    order = np.argsort(key)
-    twin = twin[order]
-    n = count
-    v, slope, part = np.empty(n), np.zeros(n), np.zeros(n)
-    other_slope, other_part, z_part = np.zeros(n), np.zeros(n), np.zeros(n)
-    cap, demand = np.full(n, np.inf), np.empty((g.demand.shape[0], n))
-    row, ahead = np.zeros(n, np.int64), np.zeros(n + 1)
-    negative = np.empty(n, np.int64)
-    below = 0
-    for i in range(n):
-        m = twin[i]
-        v[i] = g.base[s, m] - pi[m]
-        if level > 0:
-            v[i] += (level - 1) * g.slope[s, m]
-        else:
-            slope[i], part[i] = g.slope[s, m], g.part[s, m]
-            z_part[i], cap[i] = grid.part[s, m], g.cap[s, m]
-            if not g.ordered:
-                other_slope[i], other_part[i] = g.other_slope[s, m], g.other_part[s, m]
-        for r in range(demand.shape[0]):
-            demand[r, i] = g.demand[r, s, m]
-        ahead[i + 1] = ahead[i] + v[i]
-        row[i] = below
-        if v[i] < 0:
-            negative[below] = i
-            below += 1
-    items = (twin, v, slope, part, other_slope, other_part, z_part, cap, demand, ahead)
-    return items, row, negative[:below]
-
-
-@njit(cache=True)
-def tabulate(grid, s, items, negative, level, extra, table):  # type: ignore[no-untyped-def]
-    """Fill the table of server s from its items of negative cost, `extra` [n] added to their costs.
-
-    Returns ``(shape, width)`` of the grid.
-    """
-    twin, v, demand = items[0], items[1], items[8]
-    n = len(negative)
-    cost, rise, part = np.empty(n), np.zeros(n), np.zeros(n)
-    steps = np.zeros((2, n), np.int64)
-    reach, total = 0.0, 0.0
-    for e in range(n):
-        i = negative[e]
-        m = twin[i]
-        cost[e] = v[i] + extra[i]
-        if level == 0:
-            rise[e], part[e] = grid.rise[s, m], grid.part[s, m]
-            total += part[e]
-            if cost[e] < 0:
-                reach = max(reach, -cost[e] / rise[e] if rise[e] > 0 else np.inf)
-        for way in range(2):
-            r = grid.resource[s, way]
-            if r >= 0:
-                steps[way, e] = min(int(demand[r, i] / grid.step[s, way]), grid.cells[s, way])
-    sums = grid.sums if level == 0 else 1
-    shape = (sums, grid.cells[s, 0], grid.cells[s, 1])
-    width = min(reach, total) / max(1, sums - 1)
-    if not (width > 0 and np.isfinite(width)):
-        width = 1.0
-    fill_table(cost, rise, part, steps, n, shape, width, table)
-    return shape, width
-
-
-@njit(cache=True)
-def scan(g, grid, pi, cuts, cut_server, is_open, servers, threshold, keep, nodes, price, exact, out_server, out):  # type: ignore[no-untyped-def]
+def scan(g, grid, prices, is_open, servers, threshold, keep, nodes, result, out):  # type: ignore[no-untyped-def]
     """Cheap groups on some servers, and a bound on the cheapest one of each.
 
     Parameters
     ----------
-    pi : [M] prices of the twins; is_open : [S, M] pairs that may be used.
-    cuts : as for `search`; cut_server : [K] the server among the elements of each cut, or -1.
+    prices : of the twins [M]; the cuts as for `search`; the server among the elements of each
+        cut [K], or -1.
+    is_open : [S, M] pairs that may be used.
     threshold : [S] groups that cost more are left out.
     keep : so many of the best groups a server; 0 for all.
     nodes : groups that are looked at on one server at most.
-    price, exact : [S] receive the bound on the cheapest non-empty group (or on those that the
-        threshold leaves out) and whether every group up to the threshold was reached.
-    out_server : [capacity] receives the server of each group; out : as for `search`.
+    result : arrays that receive, for each server [S], a bound on the cheapest group (the least
+        that the threshold leaves out, where all are more) and whether every group up to the
+        threshold was reached; for each group [capacity] its server.
+    out : as for `search`.
     """
+    pi, cuts, cut_server = prices
+    price, exact, out_server = result
     twins = len(pi)
     largest = 1
     for s in servers:
@@ -309,6 +166,7 @@ def scan(g, grid, pi, cuts, cut_server, is_open, servers, threshold, keep, nodes
         state[0], state[3] = threshold[s], np.inf
         kept[0][:] = np.inf
         met[:] = cut_server == s
+        limits = (grid.resource[s], grid.step[s], grid.cells[s], room)
         first, left = int(state[1]), nodes
         lowest, complete = np.inf, True
         for r in range(resources):
@@ -334,18 +192,17 @@ def scan(g, grid, pi, cuts, cut_server, is_open, servers, threshold, keep, nodes
             if worth:
                 shape, width = tabulate(grid, s, items, negative, level, none, table)
                 bound = max(bound, table[0, 0]) if level > 0 else table[0, 0]
-                if keep > 0:  # nothing far from the best is wanted, if the bound is near it
-                    state[0] = min(state[0], _NEAR * bound)
-                left = search(
-                    items, n, level, g.ordered, row, table, shape, width, grid.resource[s],
-                    grid.step[s], grid.cells[s], room, cuts, met, kept, out, left,
-                )  # fmt: skip
-                if keep > 0 and left >= 0 and kept[0].min() == np.inf:
-                    state[0] = threshold[s]
+                loose = state[0]
+                for trial in range(2):
+                    # First only what is near the bound is looked for, where the best is wanted.
+                    tight = min(loose, _NEAR * bound) if keep > 0 and trial == 0 else loose
+                    state[0] = tight
                     left = search(
-                        items, n, level, g.ordered, row, table, shape, width, grid.resource[s],
-                        grid.step[s], grid.cells[s], room, cuts, met, kept, out, left,
+                        items, n, level, g.ordered, row, (table, shape, width), limits, cuts, met,
+                        kept, out, left,
                     )  # fmt: skip
+                    if left < 0 or keep == 0 or state[3] <= tight:
+                        break
                 if left < 0:
                     complete, lowest = False, min(lowest, bound)
                     if keep == 0:

@@ -30,17 +30,22 @@ class Regroup:
 
     Parameters
     ----------
-    near : [M, K] servers by what they cost the twin.
     rng : for the draws.
+
+    Attributes
+    ----------
+    nodes : of all trees of groups.
     """
 
-    def __init__(self, near: Ints, rng: np.random.Generator) -> None:
-        self._near, self._rng = near, rng
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
         self._size = _FIRST_SIZE
+        self.nodes = 0
 
-    def reprice(self, problem: Limited, place_price: Floats, earned: Floats) -> None:
-        """Take over prices [M] and what each server earns at most [S]."""
-        self._problem, self._place_price = problem, place_price
+    def reprice(self, problem: Limited, near: Ints, place_price: Floats, earned: Floats) -> None:
+        """Take over the servers [M, K] near to each twin, prices of twins [M], and what each
+        server earns at most [S]."""
+        self._problem, self._near, self._place_price = problem, near, place_price
         self._earned = earned.copy()
 
     def search(self, decision: Ints, margin: float) -> Ints | None:
@@ -55,6 +60,7 @@ class Regroup:
         value = part.value(local[decision[twins]])
         tree = Tree(part, self._place_price[twins], value - margin, margin)
         better = tree.search(_NODES)
+        self.nodes += tree.nodes
         if tree.done and not better:
             self._size = min(self._size * _GROW, float(len(self._earned)))
         elif not tree.done:

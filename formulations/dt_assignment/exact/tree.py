@@ -29,15 +29,11 @@ class Tree:
 
     Attributes
     ----------
-    decision, value : the best decision that was found; none and infinite before.
-    done : whether all decisions have been looked through.
-    target : decisions that were not found are at least so costly, once the tree is done.
-    nodes : bounded so far.
+    done : whether all decisions have been looked through. Those that were not found are then at
+        least as costly as `target`.
     """
 
-    def __init__(
-        self, problem: Limited, place_price: Floats, target: float, margin: float
-    ) -> None:
+    def __init__(self, problem: Limited, place_price: Floats, target: float, margin: float) -> None:
         twins, servers = problem.cost.shape
         levels = twins + 1
         self._problem = problem
@@ -71,21 +67,20 @@ class Tree:
 
     @property
     def target(self) -> float:
+        """Below which decisions are looked for now."""
         return float(self._branch.limits[0])
 
     @property
     def value(self) -> float:
+        """Of the best decision that was found, or infinite."""
         return float(self._branch.value[0])
 
     @property
     def decision(self) -> Ints:
+        """The best decision [M] that was found; any before."""
         return self._branch.decision.copy()
 
     @property
     def nodes(self) -> int:
+        """How many were bounded so far."""
         return int(self._branch.nodes[0])
-
-    @property
-    def place_price(self) -> Floats:
-        """The prices of the root, which its bound was found at."""
-        return self._branch.place_price[0].copy()

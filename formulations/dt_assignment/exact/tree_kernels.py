@@ -66,7 +66,7 @@ def _take_answer(problem, is_open, node, branch):  # type: ignore[no-untyped-def
     """Keep the decision that the knapsacks are, if every twin is taken once and it is better."""
     cost = problem.cost
     twins, servers = cost.shape
-    forced, chosen, count = node.forced, node.chosen, node.count
+    forced, chosen, count = node.forced, node.chosen, node.takers
     for m in range(twins):
         if count[m] != 1:
             return False
@@ -182,9 +182,7 @@ def search(problem, node, branch, budget, limit):  # type: ignore[no-untyped-def
             used += 1
             branch.nodes[0] += 1
             state, bound = _bound_node(problem, node, branch, depth, rise, limit)
-            if state != OPEN or not _branch_node(
-                branch, depth, node, rise, limits[0] - bound
-            ):
+            if state != OPEN or not _branch_node(branch, depth, node, rise, limits[0] - bound):
                 depth_of[0] -= 1
                 continue
         if tried[depth] >= branch.children[depth]:
@@ -192,10 +190,11 @@ def search(problem, node, branch, budget, limit):  # type: ignore[no-untyped-def
             continue
         m, s = branch.twin[depth], branch.child[depth, tried[depth]]
         tried[depth] += 1
-        branch.is_open[depth + 1] = branch.is_open[depth]
-        branch.is_open[depth + 1, m] = False
-        branch.is_open[depth + 1, m, s] = True
-        branch.place_price[depth + 1] = branch.place_price[depth]
+        for n in range(twins):
+            branch.place_price[depth + 1, n] = branch.place_price[depth, n]
+            for to in range(servers):
+                stays = to == s if n == m else branch.is_open[depth, n, to]
+                branch.is_open[depth + 1, n, to] = stays
         tried[depth + 1] = -1
         depth_of[0] = depth + 1
     return True
