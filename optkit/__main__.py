@@ -1,4 +1,4 @@
-"""``optkit solve|generate|check ...``: the commands under one name."""
+"""``optkit solve|generate|train|check ...``: the commands under one name."""
 
 from __future__ import annotations
 

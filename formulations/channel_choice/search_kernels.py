@@ -137,7 +137,7 @@ def climb(o, channel, order, stale, penalty):  # type: ignore[no-untyped-def]
                 if a == b or max(changed[a], changed[b]) <= looked[a, b]:
                     continue
                 looked[a, b] = now
-                if b > 0 and size[b] == 0 and _earlier_empty(size, b, a):
+                if b > 0 and size[b] == 0 and b != _first_empty(size, a):
                     continue
                 before = k
                 k, moved = _between(o, k, channel, members, size, trial, worth, a, b, penalty)
@@ -151,11 +151,12 @@ def climb(o, channel, order, stale, penalty):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _earlier_empty(size, b, a):  # type: ignore[no-untyped-def]
-    for group in range(1, b):
+def _first_empty(size, a):  # type: ignore[no-untyped-def]
+    """The first empty channel but `a`, -1 if there is none."""
+    for group in range(1, len(size)):
         if group != a and size[group] == 0:
-            return True
-    return False
+            return group
+    return -1
 
 
 @njit(cache=True)

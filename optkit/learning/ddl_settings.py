@@ -93,9 +93,8 @@ class DdlSettings:
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {},
     "strong": {
-        "new": 4,
+        "new": 8,
         "label": "one_opt",
-        "permute": True,
         "decay": "cosine",
         "learning_rate": 6e-3,
         "iterations": 3000,

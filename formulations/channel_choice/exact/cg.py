@@ -6,6 +6,7 @@ import heapq
 
 import numpy as np
 
+from formulations.channel_choice.exact.equal_powers import choose_sizes, equal_powers
 from formulations.channel_choice.exact.held import Held, coalitions_of
 from formulations.channel_choice.exact.proof import Proof
 from formulations.channel_choice.exact.relaxation import Relaxation
@@ -43,8 +44,10 @@ def cg(instance: ChannelChoice, run: Run) -> None:
         relaxation = Relaxation(o, a, b)
         relaxation.bound = min(relaxation.bound, -negative)
         if held.channels is not None:
-            relaxation.seed(coalitions_of(held.channels))
+            relaxation.master.add(relaxation.valued(coalitions_of(held.channels)))
         if a == b:
+            if equal_powers(o, relaxation.pricer.limits):
+                relaxation.bound = min(relaxation.bound, choose_sizes(o, a, b, held, run))
             closed = max(closed, Proof(relaxation, held, searcher, run).prove())
         else:
             relaxation.solve(run, held.target)

@@ -18,9 +18,19 @@ from optkit.backends.highs import solve_model
 from optkit.backends.linear import LinearModel
 from optkit.run import Run
 
+Floats = NDArray[np.float64]
+
 
 def best_choice(
-    o: Offloading, most: int, coalitions: Coalitions, cuts: Cuts, held: Held, run: Run
+    o: Offloading,
+    most: int,
+    coalitions: Coalitions,
+    cuts: Cuts,
+    held: Held,
+    run: Run,
+    *,
+    start: Floats | None = None,
+    nodes: int | None = None,
 ) -> float:
     """Report the best decision out of some coalitions; returns a bound on all such decisions.
 
@@ -28,6 +38,8 @@ def best_choice(
     ----------
     most : at most so many offloaders.
     cuts : rows that hold for every decision.
+    start : [J] 1 for coalitions of a decision to start from, else 0.
+    nodes : of branch and bound at most.
     """
     services = len(o.power_w)
     count = len(coalitions)
@@ -53,11 +65,12 @@ def best_choice(
     )
 
     def decode(values: NDArray[Any]) -> tuple[ArrayLike, Mapping[str, Any]] | None:
-        chosen = [coalitions[j] for j in np.flatnonzero(values > 0.5)]
+        chosen = [coalitions[int(j)] for j in np.flatnonzero(values > 0.5)]
         held.found(channels_of(chosen, services))
         return None
 
-    solution = solve_model(model, run, bound_of=None, decode=decode)
+    options = {} if nodes is None else {"mip_max_nodes": nodes}
+    solution = solve_model(model, run, bound_of=None, decode=decode, start=start, options=options)
     if solution.status is SolveStatus.INFEASIBLE:
         return -np.inf
     return np.inf if solution.bound is None else -solution.bound

@@ -98,7 +98,9 @@ class CoalitionMaster:
         fresh = np.zeros((self._services, len(cuts)), dtype=np.int64)
         for number, cut in enumerate(cuts):
             fresh[list(cut.services), number] = cut.weights
-        entries = _counts(fresh, np.array([cut.unit for cut in cuts]), self._incidence(self.columns))
+        entries = _counts(
+            fresh, np.array([cut.unit for cut in cuts]), self._incidence(self.columns)
+        )
         absent = sparse.csr_matrix((len(cuts), self._artificial))
         sides = [float(cut.side) for cut in cuts]
         self._master.add_rows(
@@ -157,8 +159,6 @@ class CoalitionMaster:
         units = np.array([self.cuts[number].unit for number in active], dtype=np.int64)
         sides = weights.sum(axis=0) // units
         return Cuts(start, cut, weights[service, cut], units, price[active], sides)
-
-
 
 
 def _counts(in_cut: Ints, units: Ints, inside: sparse.csc_matrix) -> sparse.csr_matrix:

@@ -1,4 +1,4 @@
-"""All coalitions that could still matter: bounded, thinned out and solved as an integer programme."""
+"""All coalitions that could still matter: bounded by their linear programme, and thinned out."""
 
 from __future__ import annotations
 
@@ -61,7 +61,6 @@ class Pool:
             before, count = self.bound, len(self.coalitions)
             self.master.add_cuts(cuts)
             self._relax(run, value)
-            if V: print('      pool',len(self.coalitions),'bound %.5f'%self.bound,len(cuts),len(self.master.cuts))
             stuck = before - self.bound < 0.01 * (before - value)
             if stuck and len(self.coalitions) > 0.98 * count:
                 return
@@ -85,5 +84,3 @@ class Pool:
                 self._inside = self._incidence()
             if fresh == 0:
                 return
-
-V=False

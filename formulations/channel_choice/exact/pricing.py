@@ -93,6 +93,14 @@ class Coalitions:
         empty = np.zeros(0, dtype=np.int64)
         return cls(start.astype(np.int64), np.concatenate([empty, *members]), value)
 
+    def joined(self, other: Coalitions) -> Coalitions:
+        """These, and others after them."""
+        return Coalitions(
+            np.concatenate([self.start, self.start[-1] + other.start[1:]]),
+            np.concatenate([self.member, other.member]),
+            np.concatenate([self.value, other.value]),
+        )
+
     def take(self, numbers: Ints) -> Coalitions:
         """Some of them."""
         sizes = np.diff(self.start)[numbers]
@@ -161,10 +169,11 @@ class Pricer:
         member = np.empty(most * min(len(dual), 16), dtype=np.int64)
         start = np.zeros(most + 1, dtype=np.int64)
         value, reduced = np.empty(most), np.empty(most)
+        units = _FINE_UNITS if thorough or keep_all else _UNITS
         found, upper, complete = search_levels(
             self.o, self.k, self.limits, prices.cuts, dual, prices.channel,
             self.low_w, self.high_w, self.table, np.argsort(-self._key, kind="stable"),
-            -np.inf if keep_all else 0.0, floor, _PART, keep_all, nodes, _PATIENCE, thorough, _FINE_UNITS if thorough or keep_all else _UNITS,
+            -np.inf if keep_all else 0.0, floor, _PART, keep_all, nodes, _PATIENCE, thorough, units,
             member, start, value, reduced, self._key,
         )  # fmt: skip
         start = start[: found + 1].copy()
@@ -194,5 +203,6 @@ def load_levels(power_w: Floats, limits: Floats) -> tuple[Floats, Floats]:
     begins = lows[first]
     ends = np.maximum.reduceat(highs, np.flatnonzero(first))
     counts = np.ceil(np.log(ends / begins) / np.log(_RATIO)).astype(int)
-    edges = [b * (e / b) ** np.linspace(0, 1, n + 1) for b, e, n in zip(begins, ends, counts)]
+    parts = zip(begins, ends, counts, strict=True)
+    edges = [b * (e / b) ** np.linspace(0, 1, n + 1) for b, e, n in parts]
     return np.concatenate([e[:-1] for e in edges]), np.concatenate([e[1:] for e in edges])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from formulations.channel_choice.exact.diving import dive
-from formulations.channel_choice.exact.held import Held
 from formulations.channel_choice.exact.choosing import best_choice
+from formulations.channel_choice.exact.diving import dive
+from formulations.channel_choice.exact.held import Held, coalitions_of
 from formulations.channel_choice.exact.pool import Pool
-from formulations.channel_choice.exact.pricing import Coalitions
+from formulations.channel_choice.exact.pricing import Coalitions, Cuts
 from formulations.channel_choice.exact.relaxation import Relaxation
 from formulations.channel_choice.exact.subset_rows import violated
 from formulations.channel_choice.search import Searcher
@@ -25,6 +25,8 @@ _WORTHWHILE = 0.02
 #: Coalitions of the first integer programme, and how they grow.
 _FIRST_CHOICE = 500
 _GROWTH = 2.5
+#: Of branch and bound while more coalitions will join.
+_NODES = 300
 
 
 class Proof:
@@ -36,9 +38,7 @@ class Proof:
     held, searcher, run : where decisions go, how they are improved, and what ends it all.
     """
 
-    def __init__(
-        self, relaxation: Relaxation, held: Held, searcher: Searcher, run: Run
-    ) -> None:
+    def __init__(self, relaxation: Relaxation, held: Held, searcher: Searcher, run: Run) -> None:
         self._relaxation, self._held, self._searcher = relaxation, held, searcher
         self._run = run
 
@@ -103,9 +103,23 @@ class Proof:
             if self._run.stopped() or pool.bound <= least:
                 return
             margin = pool.reference - least
-            if size < len(pool.coalitions):
+            all_of_them = size >= len(pool.coalitions)
+            if not all_of_them:
                 margin = min(margin, -float(np.partition(pool.reduced, -int(size))[-int(size)]))
             near = pool.coalitions.take(np.flatnonzero(pool.reduced >= -margin))
-            bound = best_choice(relaxation.o, relaxation.most, near, pool.cuts, self._held, self._run)
+            bound = self._best_choice(near, pool.cuts, None if all_of_them else _NODES)
             pool.bound = min(pool.bound, max(bound, pool.reference - margin, self._target))
             size *= _GROWTH
+
+    def _best_choice(self, coalitions: Coalitions, cuts: Cuts, nodes: int | None) -> float:
+        """Bound on all decisions out of some coalitions; the incumbent's are there to start from.
+
+        It is not improved on where it has more than `most` offloaders: then it is no start.
+        """
+        relaxation, held = self._relaxation, self._held
+        known = relaxation.valued([] if held.channels is None else coalitions_of(held.channels))
+        start = np.concatenate([np.zeros(len(coalitions)), np.ones(len(known))])
+        return best_choice(
+            relaxation.o, relaxation.most, coalitions.joined(known), cuts, held, self._run,
+            start=start, nodes=nodes,
+        )  # fmt: skip

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from formulations.channel_choice.coalition_kernels import coalition_value
 from formulations.channel_choice.exact.coalition_master import CoalitionMaster
-from formulations.channel_choice.exact.pricing import NEGLIGIBLE, Pricer, Prices
+from formulations.channel_choice.exact.pricing import NEGLIGIBLE, Coalitions, Pricer, Prices
 from formulations.channel_choice.exact.shares import alone, best_alone
 from formulations.channel_choice.offloading import Offloading
 from formulations.channel_choice.overhead_kernels import gain
@@ -50,14 +50,15 @@ class Relaxation:
         self.reference = np.inf
         self.converged = False
 
-    def seed(self, coalitions: Iterable[Ints]) -> None:
-        """Begin with some sets of services, where they may share a channel here."""
-        limits, power_w = self.pricer.limits, self.o.power_w
-        for members in coalitions:
-            load_w = float(power_w[members].sum())
-            if load_w <= limits[members].min():
-                value = coalition_value(self.o, self.k, members, len(members), load_w)
-                self.master.add([(members, value)])
+    def valued(self, coalitions: Iterable[Ints]) -> Coalitions:
+        """Sets of services at the shares here, but for those that may not share a channel."""
+        members, values = [], []
+        for those in coalitions:
+            load_w = float(self.o.power_w[those].sum())
+            if load_w <= self.pricer.limits[those].min():
+                members.append(those)
+                values.append(coalition_value(self.o, self.k, those, len(those), load_w))
+        return Coalitions.of(members, np.array(values))
 
     @property
     def offloaders(self) -> float:

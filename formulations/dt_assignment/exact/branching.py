@@ -18,6 +18,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: Rounds of cuts in a node, which must each close such a part of its gap.
 _CUTS, _WORTH = 2, 0.05
+#: The linear programme is started anew when it has grown so much; cuts that had a price in so many
+#: last solutions stay.
+_GROWTH, _RECENT = 2.0, 60
 #: Every so many nodes end with a dive.
 _DIVE_EVERY = 20
 
@@ -51,21 +54,27 @@ class Branching:
     def solve(self) -> None:
         """Branch until the bound meets the incumbent, or the run stops."""
         master, goal, run = self._master, self._goal, self._run
-        with master.on_trial():
-            self._settle(master.bound)
-            while self._heap and not run.stopped():
-                node = heapq.heappop(self._heap)
-                if goal.enough(node.bound):
-                    self._left = min(self._left, node.bound)
-                    self._heap.clear()
-                    break
-                self._open(node)
-                lowest = min([self._left, *(other.bound for other in self._heap[:1])])
-                if not run.stopped():
-                    goal.report(lowest)
-            run.note(nodes=self._nodes)
-            if not self._heap and not run.stopped():
-                goal.report(min(self._left, goal.cut))
+        root, size = master.best, 0
+        assert root is not None
+        self._settle(master.bound)
+        while self._heap and not run.stopped():
+            node = heapq.heappop(self._heap)
+            if goal.enough(node.bound):
+                self._left = min(self._left, node.bound)
+                self._heap.clear()
+                break
+            rows, columns = master.programme.shape
+            if rows * columns > _GROWTH * size:
+                master.compact(root, _RECENT)
+                rows, columns = master.programme.shape
+                size = rows * columns
+            self._open(node)
+            lowest = min([self._left, *(other.bound for other in self._heap[:1])])
+            if not run.stopped():
+                goal.report(lowest)
+        run.note(nodes=self._nodes)
+        if not self._heap and not run.stopped():
+            goal.report(min(self._left, goal.cut))
 
     def _open(self, node: Node) -> None:
         """Bound a node, and branch if it may hold something better."""
@@ -80,7 +89,7 @@ class Branching:
             before = master.bound
             if run.stopped() or goal.enough(before) or not master.converged:
                 break
-            if master.cut_off() == 0:
+            if master.programme.cut_off() == 0:
                 break
             master.generate(run, quiet=True)
             if master.bound - before < _WORTH * (goal.cut - before):
@@ -118,7 +127,7 @@ class Branching:
     def _undecided(self) -> tuple[int, int] | None:
         """The pair whose part is nearest to a half; a whole choice goes to the run instead."""
         master = self._master
-        columns, part = master.fraction()
+        columns, part = master.programme.fraction()
         share = np.zeros_like(master.pricer.is_open, dtype=np.float64)
         owner = columns.owner
         np.add.at(share, (columns.server[owner], columns.twins), part[owner])

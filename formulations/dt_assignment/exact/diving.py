@@ -33,7 +33,7 @@ def dive(master: GroupMaster, goal: Goal, run: Run, spread: float = 0.0) -> None
         x = np.full(pricer.twins, -1)
         decided = np.zeros(pricer.servers, dtype=bool)
         while not run.stopped():
-            columns, part = master.fraction()
+            columns, part = master.programme.fraction()
             free = ~decided[columns.server] & (x[first_twin(columns)] < 0)
             columns, part = columns.take(free), part[free]
             if len(columns) == 0:

@@ -38,8 +38,10 @@ class Exchange:
 
     def __init__(self, problem: Limited, price: Floats, rng: np.random.Generator) -> None:
         resources, twins, servers = problem.demand.shape
-        finite = problem.cost[np.isfinite(problem.cost)]
-        outside = float(finite.max() + 0.5 * (finite.max() - finite.min())) + 1e-6
+        self._worst = np.where(np.isfinite(problem.cost), problem.cost, -np.inf).max(axis=1)
+        # Leaving a twin out must cost more than any other change can gain.
+        spread = float((self._worst - problem.cost.min(axis=1)).sum())
+        outside = float(np.abs(self._worst).max()) + 1.1 * spread + 1e-6
         self._problem = Limited(
             np.column_stack([problem.cost, np.full(twins, outside)]),
             np.concatenate([problem.demand, np.zeros((resources, twins, 1))], axis=2),
@@ -81,6 +83,14 @@ class Exchange:
                 decision[m] = s
                 use[:, s] += demand[:, m, s]
         return decision
+
+    @property
+    def estimate(self) -> float:
+        """Cost of the best decision if twins without a server had their dearest."""
+        inside = np.flatnonzero(self.best < self.paid.shape[1])
+        cost = self._worst.copy()
+        cost[inside] = self._problem.cost[inside, self.best[inside]]
+        return float(cost.sum())
 
     @property
     def complete(self) -> bool:

@@ -47,7 +47,7 @@ class Proof:
         run, master = self._run, self._master
         master.ascend(run)
         master.generate(run)
-        run.note(root_bound=master.bound + self._goal.offset, groups=master.shape[1])
+        run.note(root_bound=master.bound + self._goal.offset, groups=master.programme.shape[1])
         for step in (self._dive, self._cut, self._dives, self._choose, self._branch):
             if self._ended():
                 return
@@ -77,7 +77,7 @@ class Proof:
         master, goal, poor = self._master, self._goal, 0
         while poor < _POOR and master.converged and not self._ended():
             before = master.bound
-            if master.cut_off() == 0:
+            if master.programme.cut_off() == 0:
                 break
             master.generate(self._run)
             poor += master.bound - before < _WORTH * (goal.cut - before)
@@ -97,5 +97,5 @@ class Proof:
                 goal.report(value)
 
     def _branch(self) -> None:
-        self._master.retire()
+        self._master.programme.restrict(self._master.pricer.is_open)
         Branching(self._master, self._goal, self._run).solve()

@@ -121,8 +121,7 @@ class _Search:
 
     def _ceiling(self, bound: float) -> float:
         """What steps of prices aim at: the incumbent, were it complete or not."""
-        penalised: float = self._exchange.penalised
-        return max(penalised, bound + 1e-6 * abs(bound) + 1e-9)
+        return max(self._exchange.estimate, bound + 1e-6 * abs(bound) + 1e-9)
 
     def price_limits(self) -> None:
         """Relax the limits; their best prices weigh the resources from then on."""

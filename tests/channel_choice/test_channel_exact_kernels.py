@@ -1,0 +1,191 @@
+"""Pricing, cuts and subsets against short plain twins."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from channel_cases import dense, varied
+
+from formulations.channel_choice.exact.coalition_master import CoalitionMaster, Cut
+from formulations.channel_choice.exact.cut_kernels import fill_triples
+from formulations.channel_choice.exact.dp_kernels import fill_values
+from formulations.channel_choice.exact.pricing import (
+    Coalitions,
+    Cuts,
+    Pricer,
+    Prices,
+    load_levels,
+)
+from formulations.channel_choice.exact.relaxation import Relaxation
+from formulations.channel_choice.offloading import Offloading
+from formulations.channel_choice.overhead_kernels import gain, thresholds
+
+
+def every_coalition(o: Offloading, k: int) -> dict[tuple[int, ...], float]:
+    """Each set of services that may share a channel, and what it gains."""
+    limits = thresholds(o, k)
+    found = {}
+    for size in range(1, len(o.power_w) + 1):
+        for members in combinations(range(len(o.power_w)), size):
+            load = float(o.power_w[list(members)].sum())
+            if all(load <= limits[i] for i in members):
+                found[members] = sum(gain(o, i, load, k) for i in members)
+    return found
+
+
+def random_prices(o: Offloading, k: int, seed: int) -> tuple[Prices, list[Cut]]:
+    """Prices of the size of gains, and cuts of two kinds."""
+    rng = np.random.default_rng(seed)
+    services = len(o.power_w)
+    scale = max(max(every_coalition(o, k).values(), default=0.0), 0.01)
+    cuts = [
+        Cut(tuple(sorted(rng.choice(services, 3, replace=False).tolist())), (1, 1, 1), 2)
+        for _ in range(4)
+    ] + [Cut(tuple(sorted(rng.choice(services, 4, replace=False).tolist())), (2, 1, 1, 1), 3)]
+    weights = np.zeros((services, len(cuts)), dtype=np.int64)
+    for number, cut in enumerate(cuts):
+        weights[list(cut.services), number] = cut.weights
+    service, number = np.nonzero(weights)
+    start = np.concatenate([[0], np.cumsum(np.bincount(service, minlength=services))])
+    kernel = Cuts(
+        start,
+        number,
+        weights[service, number],
+        np.array([cut.unit for cut in cuts]),
+        rng.uniform(0, 0.2 * scale, len(cuts)),
+        np.array([cut.side for cut in cuts]),
+    )
+    service_price = rng.uniform(-0.1, 0.4, services) * scale
+    return Prices(service_price, 0.01 * scale, 0.2 * scale, kernel), cuts
+
+
+def reduced_gain(members: tuple[int, ...], value: float, prices: Prices, cuts: list[Cut]) -> float:
+    total = value - prices.channel
+    total -= sum(prices.service[i] + prices.offloader for i in members)
+    for cut, price in zip(cuts, prices.cuts.price, strict=True):
+        weight = dict(zip(cut.services, cut.weights, strict=True))
+        total -= price * (sum(weight.get(i, 0) for i in members) // cut.unit)
+    return float(total)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_pricing_against_all_subsets(seed: int) -> None:
+    instance = varied(seed, 6, 9)
+    o, k = instance.offloading(), 3
+    prices, cuts = random_prices(o, k, seed)
+    everything = every_coalition(o, k)
+    reduced = {s: reduced_gain(s, v, prices, cuts) for s, v in everything.items()}
+    most = max(reduced.values(), default=-np.inf)
+    pricer = Pricer(o, k)
+    best = pricer.best(prices, 10**6)
+    assert best.upper >= most - 1e-9
+    if best.complete:
+        assert best.upper == pytest.approx(max(most, 0.0), abs=3e-9)
+    for number in range(len(best.coalitions)):
+        members = tuple(sorted(best.coalitions[number].tolist()))
+        assert best.coalitions.value[number] == pytest.approx(everything[members])
+        assert best.reduced[number] == pytest.approx(reduced[members])
+
+    floor = most - 0.5 * abs(most) - 1e-6
+    near = pricer.above(prices, floor, 10**6, 5000)
+    assert near.complete
+    found = {tuple(sorted(near.coalitions[j].tolist())) for j in range(len(near.coalitions))}
+    assert len(found) == len(near.coalitions)
+    for members, value in everything.items():
+        worse = any(
+            not o.late_at_home[i]
+            and everything.get(tuple(j for j in members if j != i), 0.0) >= value
+            for i in members
+        )
+        if reduced[members] > floor + 1e-9 and not worse:
+            assert members in found
+    for members in found:
+        assert reduced[members] > floor - 1e-9
+
+
+def test_a_cut_off_search_still_bounds() -> None:
+    """With a budget of a few partial coalitions the bound is weak but holds."""
+    for seed in range(20):
+        o = varied(seed, 6, 9).offloading()
+        prices, cuts = random_prices(o, 3, seed)
+        values = every_coalition(o, 3)
+        most = max((reduced_gain(s, v, prices, cuts) for s, v in values.items()), default=0.0)
+        for nodes in (0, 1, 5, 20):
+            assert Pricer(o, 3).best(prices, nodes).upper >= most - 1e-9
+
+
+def test_levels_hold_every_load() -> None:
+    for seed in range(20):
+        o = varied(seed, 6, 9).offloading()
+        limits = thresholds(o, 2)
+        usable = o.power_w <= limits
+        low, high = load_levels(o.power_w[usable], limits[usable])
+        assert (low < high).all()
+        assert (low[1:] >= high[:-1]).all()
+        for members in every_coalition(o, 2):
+            load = o.power_w[list(members)].sum()
+            assert ((low < load) & (load <= high)).sum() == 1
+
+
+def test_values_of_subsets() -> None:
+    for seed in range(10):
+        o = varied(seed, 6, 8).offloading()
+        values = np.empty(1 << len(o.power_w))
+        fill_values(o, 2, thresholds(o, 2), values)
+        everything = every_coalition(o, 2)
+        for mask in range(1, len(values)):
+            members = tuple(i for i in range(len(o.power_w)) if mask >> i & 1)
+            assert values[mask] == pytest.approx(everything.get(members, -np.inf))
+
+
+def test_violated_triples() -> None:
+    rng = np.random.default_rng(0)
+    inside = rng.random((9, 7)) < 0.4
+    weight = rng.uniform(0.1, 0.9, 7)
+    triples, excess = np.empty((100, 3), dtype=np.int64), np.empty(100)
+    found = fill_triples(inside, weight, 0.05, triples, excess)
+    plain = {
+        triple: weight[inside[list(triple)].sum(axis=0) >= 2].sum() - 1
+        for triple in combinations(range(9), 3)
+    }
+    plain = {triple: over for triple, over in plain.items() if over > 0.05}
+    assert len(plain) > 3
+    assert {tuple(triple) for triple in triples[:found].tolist()} == set(plain)
+    for triple, over in zip(triples[:found].tolist(), excess[:found], strict=True):
+        assert over == pytest.approx(plain[tuple(triple)])
+
+
+def test_reduced_gains_and_cuts_of_the_master() -> None:
+    """Columns price out at zero or less, basic ones at zero; cuts only lower the bound."""
+    instance = dense(4, services=20, channels=3, regime="soft")
+    o = instance.offloading()
+    relaxation = Relaxation(o, 20, 20)
+
+    class Endless:
+        def stopped(self) -> bool:
+            return False
+
+    relaxation.solve(Endless(), -np.inf)  # type: ignore[arg-type]
+    master: CoalitionMaster = relaxation.master
+    plain_bound, prices = master.solve()
+    reduced = master.reduced(prices)
+    assert reduced.max() <= 1e-7
+    assert np.abs(reduced[master.weight > 1e-6]).max() <= 1e-7
+    assert plain_bound == pytest.approx(float(master.value @ master.weight))
+    master.add_cuts([Cut((a, a + 1, a + 2), (1, 1, 1), 2) for a in range(18)])
+    cut_bound, prices = master.solve()
+    assert cut_bound <= plain_bound + 1e-9
+    assert master.reduced(prices).max() <= 1e-7
+
+
+def test_coalitions_are_taken_and_joined() -> None:
+    members = [np.array([3, 4]), np.array([1]), np.array([0, 2, 5])]
+    coalitions = Coalitions.of(members, np.array([1.0, 2.0, 3.0]))
+    some = coalitions.take(np.array([2, 0]))
+    assert [some[j].tolist() for j in range(2)] == [[0, 2, 5], [3, 4]]
+    both = some.joined(coalitions)
+    assert both.value.tolist() == [3.0, 1.0, 1.0, 2.0, 3.0]
+    assert both[3].tolist() == [1]
+    assert len(Coalitions.of([], np.zeros(0))) == 0
