@@ -50,6 +50,4 @@ class Stop:
 
 
 def _is_number(value: object) -> bool:
-    return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
-    )
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)

@@ -122,4 +122,5 @@ def _cheapest(instance: TwinAssignment, among: NDArray[np.bool_]) -> Ints:
     tables = instance.tables
     worse = np.where(instance.open, 0, np.where(tables.allowed, 1, 2)) + np.where(among, 0, 3)
     best = worse == worse.min(axis=1, keepdims=True)
-    return np.where(best, tables.cost, np.inf).argmin(axis=1)
+    chosen: Ints = np.where(best, tables.cost, np.inf).argmin(axis=1)
+    return chosen

@@ -34,11 +34,13 @@ class DdlSettings:
     learning_rate : of Adam.
     decay : how the rate falls: not at all, or as a cosine to 0 at the last iteration.
     label : what the networks learn: the ``best`` of their decisions; that after the best change
-        of a position, some ``rounds`` long (``one_opt``); or what the first exact method that
-        applies finds in ``label_s`` seconds, if it is better (``exact``).
+        of a position, at most ``rounds`` times and else while one helps (``one_opt``); or what
+        the first exact method that applies finds in ``label_s`` seconds, if it is better
+        (``exact``).
     explore : whether each network also offers a noisy decision for the label.
-    permute : whether batches show the positions in random order; for problems whose features
-        say everything of a position.
+    permute : whether batches show the positions in random order. It saves scenarios where the
+        features say everything and nothing couples positions; where something does, nothing is
+        left that tells equal positions apart, and all of them crowd on one option.
     tests : held-out scenarios that are measured.
     measure : iterations between two measurements.
     reference_s : seconds for solving the test scenarios exactly, to measure gaps on those that

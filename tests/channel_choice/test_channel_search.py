@@ -65,7 +65,10 @@ def test_growing_takes_the_best_pair_each_time(seed: int) -> None:
         ]
         if not steps:
             break
-        values = instance.evaluate_batch(np.array(steps)).objective
+        batch = instance.evaluate_batch(np.array(steps))
+        late = batch.violations.get("deadline", np.zeros((len(steps), 1)))
+        in_time = ~(late > 0).any(axis=1)
+        values = np.where(in_time, batch.objective, -np.inf)
         if values.max() <= instance.evaluate(x).objective + 1e-10:
             break
         x = steps[int(np.argmax(values))]

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
+from optkit.environment import Environment
 from optkit.evaluation import BatchEvaluation
 from optkit.instance import Instance
-from optkit.environment import Environment
 from optkit.run import Run
 from optkit.search import batches
 from optkit.space import Space

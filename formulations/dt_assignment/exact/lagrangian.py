@@ -43,8 +43,9 @@ _LEAST_SHARE = 1e-4
 _FIRST_SHARE = 0.1
 #: Searches at most before prices of twins, for a decision with a server for each.
 _COMPLETING = 40
-#: The first target goes this part of the way from the bound, and each further one goes on.
-_FIRST_WINDOW, _GROWTH = 0.1, 1.7
+#: The first target goes this part of the way from the bound; each further one goes so many times
+#: as far, and farther where no decision is known.
+_FIRST_WINDOW, _GROWTH, _UNKNOWN_GROWTH = 0.1, 1.7, 5.0
 #: In each round: kicks of the local search, groups of servers shared out anew, and nodes of the
 #: tree besides as many as the groups took.
 _KICKS, _GROUPS, _NODES = 50, 3, 50
@@ -240,4 +241,4 @@ class _Search:
         else:
             self._claim(self._tree.target)
         self._tree = None
-        self._window *= _GROWTH
+        self._window *= _GROWTH if self._exchange.complete else _UNKNOWN_GROWTH
