@@ -22,6 +22,8 @@ Ints = NDArray[np.int64]
 _NEAR = 12
 #: Kicks in one call of the compiled search, for one twin: some hundredths of a second.
 _CALL_KICKS = 30_000
+#: Moves tried in one descent, about; moves made for each twin in one at most.
+_CALL_TRIED, _MOVES = 3e7, 4
 #: Accepted worsening at the start, in parts of the typical cost of a twin; it falls to 0. With
 #: shared processors, and without.
 _HEAT_SHARED, _HEAT = 0.3, 0.02
@@ -142,6 +144,10 @@ class Search:
         self._price = self._unit
         self._state = run.rng.integers(1, 2**63, size=1, dtype=np.uint64)
         self._batch = max(1, _CALL_KICKS // instance.twins)
+        # A move is the best of so many; no call of the compiled search should last long.
+        size = instance.twins / instance.servers
+        tried = size * near * (2.0 + min(size, 64.0))
+        self._moves = int(np.clip(_CALL_TRIED / tried, 50, _MOVES * instance.twins))
 
     def _set_near(self, rank: Floats, count: int) -> None:
         order = np.argsort(rank, axis=0, kind="stable")[:count]
@@ -175,25 +181,28 @@ class Search:
         """
         if heat is None:
             heat = _HEAT_SHARED if self._groups.slope.any() else _HEAT
-        begin, done = time.monotonic(), 0
+        begin, done, settled = time.monotonic(), 0, False
         best_value = np.array([self.best.excess, self.best.cost])
         best = self.best.x.copy()
         while True:
             spent = (time.monotonic() - begin) / time_s
-            left = 1.0 - max(spent, done / kicks if kicks else 1.0)
-            count = 0 if done == 0 else min(self._batch, kicks - done)
-            before = best_value.copy()
+            left = max(0.0, 1.0 - max(spent, done / kicks if kicks else 1.0))
+            count = min(self._batch, kicks - done) if settled else 0
+            before, value = best_value.copy(), self._value()
             price = search_kernels.kicked(
                 self._groups, self._placement, self._near, self._guests, self._first_guest,
-                best, best_value, count, self._price if count else _DEAR * self._unit,
-                max(0.0, left) * heat * self._unit, self._unit, self._state,
+                best, best_value, (count, self._moves),
+                self._price if settled else _DEAR * self._unit, left * heat * self._unit,
+                self._unit, self._state,
             )  # fmt: skip
-            if count:
+            if settled:
                 self._price = price
             if (best_value != before).any():
                 self.best = Improvement(best.copy(), float(best_value[0]), float(best_value[1]))
                 run.found(best)
-            done = max(done + count, 1)
+            settled = settled or self._moves >= _MOVES * len(best) or self._value() == value
+            done += count
             run.iterations += count
-            if done >= kicks or time.monotonic() - begin >= time_s or run.stopped():
+            late = time.monotonic() - begin >= time_s
+            if (settled and done >= kicks) or late or run.stopped():
                 return self.best

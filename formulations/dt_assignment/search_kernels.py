@@ -12,6 +12,8 @@ from formulations.dt_assignment.placement_kernels import ordered_sum, overload, 
 
 #: A move must gain more than this part of the typical cost of a twin.
 _GAIN = 1e-10
+#: Twins of one server that are tried as partners of a swap.
+_PARTNERS = 64
 
 
 @njit(cache=True)
@@ -56,8 +58,8 @@ def best_move(g, p, s, near, guests, first_guest, price, gain):  # type: ignore[
                 break
             if t == s:
                 continue
-            j = -1  # first the shift, then swaps with every twin of t
-            while True:
+            j = -1  # first the shift, then swaps with the twins of t
+            for _ in range(_PARTNERS + 1):
                 if j < 0 or base[s, j] < np.inf:
                     change = base[t, m] - leave[m]
                     if j >= 0:
@@ -161,11 +163,12 @@ def draw(state):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def kicked(g, p, near, guests, first_guest, best, best_value, kicks, price, heat, unit, state):  # type: ignore[no-untyped-def]
-    """Kick, descend and accept or undo, `kicks` times; 0 kicks: descend once.
+def kicked(g, p, near, guests, first_guest, best, best_value, counts, price, heat, unit, state):  # type: ignore[no-untyped-def]
+    """Kick, descend and accept or undo, again and again; without kicks descend once.
 
     Parameters
     ----------
+    counts : how many kicks, and how many moves each descent may take.
     best : [M] receives the best placement; best_value : its (excess, cost) so far, updated.
     price : of one unit of excess, raised while limits are broken and lowered while they hold.
     heat : mean worsening that is accepted; unit : typical cost of a twin.
@@ -176,7 +179,8 @@ def kicked(g, p, near, guests, first_guest, best, best_value, kicks, price, heat
     """
     twins, servers = near.shape[0], len(p.head)
     queue, queued = np.zeros(servers, np.int64), np.zeros(servers, np.bool_)
-    log = np.zeros((4 * twins + 100, 2), np.int64)
+    kicks, moves = counts
+    log = np.zeros((moves + 2, 2), np.int64)
     gain, waiting, turn = _GAIN * unit, servers, 0
     for s in range(servers):
         queue[s], queued[s] = s, True

@@ -35,7 +35,7 @@ def train_policy(
     checkpoint_s: float,
     on_progress: Callable[[TrainingProgress], None] | None,
 ) -> Policy:
-    """As ``optkit.train``."""
+    """Train, as ``optkit.train`` says."""
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"the seed is {seed!r}, expected an integer >= 0")
     trainer = _trainer(problem, method)
@@ -64,6 +64,8 @@ def train_policy(
         )
         policy = trainer(training, preset=preset, **options)
     if policy is None:
+        if training.unwritten:
+            raise UsageError(training.unwritten)
         raise KeyboardInterrupt
     if target is not None:
         try:

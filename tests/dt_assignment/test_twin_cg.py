@@ -5,8 +5,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from formulations.dt_assignment.exact import branching, cg, group_proof
 from formulations.dt_assignment.exact.columns import Columns
 from formulations.dt_assignment.exact.cuts import Prices, entries, violated
+from formulations.dt_assignment.exact.diving import dive
+from formulations.dt_assignment.exact.goal import Goal
+from formulations.dt_assignment.exact.group_master import GroupMaster
 from formulations.dt_assignment.exact.pricing import Pricer
 from formulations.dt_assignment.groups import Groups
 from formulations.dt_assignment.instance import TwinAssignment
@@ -207,3 +211,62 @@ def test_whole_costs_round_the_bound_up() -> None:
     assert result.status == "optimal"
     assert result.evaluation.objective == pytest.approx(solve(instance, "mip").evaluation.objective)
     assert result.bound == round(result.bound)
+
+
+@pytest.mark.parametrize("cut_rounds", [0, 2])
+def test_branching_agrees_with_the_subset_programme(
+    monkeypatch: pytest.MonkeyPatch, cut_rounds: int
+) -> None:
+    """Without lists, dives and kicks the proof is left to branching."""
+    for module, name, value in (
+        (group_proof, "_LIST", 0),
+        (group_proof, "_DIVES", 0),
+        (group_proof, "_POOR", cut_rounds),
+        (branching, "_CUTS", cut_rounds),
+        (branching, "_DIVE_EVERY", 3),
+        (cg, "_KICKS", 0),
+    ):
+        monkeypatch.setattr(module, name, value)
+    nodes = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        twins, servers = int(rng.integers(7, 11)), int(rng.integers(3, 5))
+        if seed % 2:
+            load = rng.integers(5, 26, (twins, servers))
+            capacity = load.mean() * twins / servers * rng.uniform(0.9, 1.1, servers)
+            document = {
+                "problem": "dt_assignment",
+                "version": 1,
+                "pair_cost": (60 - load + rng.integers(-10, 11, load.shape)).tolist(),
+                "pair_load": load.tolist(),
+                "server_capacity": capacity.tolist(),
+            }
+            instance = TwinAssignment(document)
+        else:
+            rule = RULES[seed // 2 % 4]
+            instance = generate(
+                "dt_assignment", "small", seed=seed, couplings=f"load,{rule}",
+                twins=twins, servers=servers, load_factor=1.0,
+            )  # fmt: skip
+        truth, result = solve(instance, "subset_dp"), solve(instance, "cg")
+        assert result.status == truth.status, seed
+        if truth.status == "optimal":
+            assert result.evaluation.objective == pytest.approx(truth.evaluation.objective)
+        nodes += result.details.get("nodes", 0)
+    assert nodes > 0
+
+
+def test_a_dive_leaves_pairs_and_prices_as_they_were() -> None:
+    instance = generate("dt_assignment", "4x", seed=0, couplings="equal")
+    run = Run(instance, proves_bound=True)
+    pricer = Pricer(Groups.of(instance), by_count=True)
+    goal = Goal(instance, run, pricer.offset, pricer.worst())
+    columns, center = cg.start(pricer, solve(instance, "greedy").x)
+    master = GroupMaster(pricer, center, columns, goal)
+    master.generate(run)
+    before, open_pairs = master.bound, pricer.is_open.copy()
+    dive(master, goal, run)
+    assert run.objective is not None and run.objective >= before + pricer.offset
+    assert master.bound == before and (pricer.is_open == open_pairs).all()
+    master.generate(run)
+    assert master.converged and master.bound == pytest.approx(before, rel=1e-9)

@@ -106,6 +106,7 @@ def wait_for_state(path: Path, process: subprocess.Popen[str]) -> None:
     raise AssertionError("no state was written")
 
 
+@pytest.mark.long
 def test_killed_and_resumed_it_ends_the_same(tmp_path: Path, installed: dict[str, str]) -> None:
     options = words(iterations=600, measure=100, explore="true", label="one_opt")
     whole, parts = tmp_path / "whole.npz", tmp_path / "parts.npz"

@@ -1,9 +1,12 @@
-"""Compiled search for violated subset rows of three services."""
+"""Compiled search for violated cuts on few services."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
+
+#: What a unit that rounding takes away counts, so that a search has a slope to climb.
+_NEARLY = 1e-3
 
 
 @njit(cache=True)
@@ -44,3 +47,53 @@ def fill_triples(inside, weight, least, triples, excess):  # type: ignore[no-unt
                     excess[found] = total - 1.0
                     found += 1
     return found
+
+
+@njit(cache=True)
+def _left_side(inside, weight, chosen, multiplier, unit):  # type: ignore[no-untyped-def]
+    """Weight of the rounded-down coalitions, and a little for what rounding takes away."""
+    total = 0.0
+    for f in range(len(weight)):
+        count = 0
+        for a in range(len(chosen)):
+            if chosen[a] >= 0 and inside[chosen[a], f]:
+                count += multiplier[a]
+        whole = count // unit
+        total += weight[f] * (whole + _NEARLY * (count - whole * unit))
+    return total
+
+
+@njit(cache=True)
+def climb_cut(inside, weight, chosen, multiplier, unit):  # type: ignore[no-untyped-def]
+    """Choose a service for each multiplier: greedily where `chosen` is -1, then one at a time for
+    another as long as that raises the left side. Returns the left side of the cut."""
+    services = inside.shape[0]
+    value = _left_side(inside, weight, chosen, multiplier, unit)
+    improved = True
+    while improved:
+        improved = False
+        for a in range(len(chosen)):
+            old = chosen[a]
+            best, best_i = value + _NEARLY**2 if old >= 0 else -1.0, old
+            for i in range(services):
+                taken = False
+                for b in range(len(chosen)):
+                    taken |= chosen[b] == i
+                if taken:
+                    continue
+                chosen[a] = i
+                trial = _left_side(inside, weight, chosen, multiplier, unit)
+                if trial > best:
+                    best, best_i = trial, i
+            chosen[a] = best_i
+            if best_i != old:
+                value = best
+                improved = True
+    total = 0.0
+    for f in range(len(weight)):
+        count = 0
+        for a in range(len(chosen)):
+            if inside[chosen[a], f]:
+                count += multiplier[a]
+        total += weight[f] * (count // unit)
+    return total

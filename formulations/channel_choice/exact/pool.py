@@ -8,7 +8,7 @@ from scipy import sparse
 
 from formulations.channel_choice.exact.coalition_master import CoalitionMaster, reduced_gains
 from formulations.channel_choice.exact.pricing import NEGLIGIBLE, Coalitions, Cuts
-from formulations.channel_choice.exact.subset_rows import violated
+from formulations.channel_choice.exact.subset_rows import violated, violated_larger
 from formulations.channel_choice.offloading import Offloading
 from optkit.run import Run
 
@@ -17,6 +17,7 @@ Ints = NDArray[np.int64]
 _ADDED = 300
 _CUTS_A_ROUND = 60
 _CUT_ROUNDS = 40
+_FEW_CUTS = 15  # before larger ones are sought
 #: So few coalitions go to the integer programme without further cuts.
 _FEW = 1500
 
@@ -56,11 +57,21 @@ class Pool:
             if run.stopped() or self.bound <= value or len(self.coalitions) <= _FEW:
                 return
             cuts = violated(self.master, _CUTS_A_ROUND)
+            if len(cuts) < _FEW_CUTS:
+                cuts += violated_larger(self.master, _CUTS_A_ROUND)
             if not cuts:
                 return
             before, count = self.bound, len(self.coalitions)
             self.master.add_cuts(cuts)
             self._relax(run, value)
+            if V:
+                print(
+                    "      pool",
+                    len(self.coalitions),
+                    "bound %.5f" % self.bound,
+                    len(cuts),
+                    len(self.master.cuts),
+                )
             stuck = before - self.bound < 0.01 * (before - value)
             if stuck and len(self.coalitions) > 0.98 * count:
                 return
@@ -84,3 +95,6 @@ class Pool:
                 self._inside = self._incidence()
             if fresh == 0:
                 return
+
+
+V = False

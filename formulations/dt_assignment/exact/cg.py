@@ -47,9 +47,11 @@ def cg(instance: TwinAssignment, run: Run) -> None:
         _settle(instance, run)
         return
     groups = Groups.of(instance)
-    search = Search(instance, groups, filled(instance, groups), run)
+    first = filled(instance, groups)
+    run.found(first)
     if run.warm_start is not None:
         run.found(run.warm_start[0])
+    search = Search(instance, groups, first if run.x is None else run.x, run)
     kicks, time_s = _KICKS * instance.twins, _TIME_PART * run.remaining_s
     best = search.improve(run, kicks=kicks, time_s=time_s).x
     pricer = Pricer(groups, instance.cpu_sharing == "equal")

@@ -36,11 +36,13 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: Steps of prices between two looks at the clock, and how many there are at most.
 _LIMIT_STEPS, _LIMIT_CHUNKS = 50, 12
-_PLACE_STEPS, _PLACE_CHUNKS = 25, 120
+_PLACE_STEPS, _PLACE_CHUNKS = 25, 60
 #: Steps end where they go less than this part of the way.
 _LEAST_SHARE = 1e-4
 #: What part of the way the first step of prices of twins goes.
 _FIRST_SHARE = 0.1
+#: Prices of twins are raised again once the gap is this part of what it was then.
+_NEARER = 0.4
 #: Searches at most before prices of twins, for a decision with a server for each.
 _COMPLETING = 40
 #: The first target goes this part of the way from the bound; each further one goes so many times
@@ -71,7 +73,8 @@ def lagrangian(instance: TwinAssignment, run: Run) -> None:
     run.built()
     search.price_limits()
     search.complete()
-    search.price_places()
+    if not search.begin_places():
+        return
     for _ in run.steps():
         search.prove()
         search.improve()
@@ -100,6 +103,7 @@ class _Search:
         self._limit_price = np.zeros((resources, servers))
         self._node = node_of(twins, servers, resources)
         self._place_price = np.zeros(twins)
+        self._aimed = math.inf
         largest = np.where(instance.open, instance.tables.cost, -np.inf).max(axis=1)
         self._worst = float(largest.sum()) + 1.0  # no decision costs as much
         self._window = 0.0
@@ -142,15 +146,24 @@ class _Search:
         self._problem = problem.priced(self._limit_price)
         self._exchange.reprice(self._limit_price)
 
-    def price_places(self) -> None:
-        """Relax that twins have one server, from what each pays at the prices of limits."""
-        self._place_price = self._exchange.paid.min(axis=1)
+    def begin_places(self) -> bool:
+        """Relax that twins have one server, from what each pays at the prices of limits.
+
+        False where twins that have only one server do not fit there.
+        """
         is_open = np.isfinite(self._problem.cost)
         if not settle(self._problem, is_open, self._node):
-            self._run.infeasible()  # twins with one server do not fit
-            return
+            self._run.infeasible()
+            return False
         self._problem = self._problem._replace(cost=np.where(is_open, self._problem.cost, np.inf))
+        self._place_price = self._exchange.paid.min(axis=1)
+        self.price_places()
+        return True
+
+    def price_places(self) -> None:
+        """Raise the prices of twins towards the incumbent as it is now."""
         begin_steps(self._place_price, self._node, _FIRST_SHARE)
+        self._aimed = self._exchange.estimate
         for _ in range(_PLACE_CHUNKS):
             if self._run.stopped() or not self._raise_place_prices():
                 break
@@ -220,12 +233,15 @@ class _Search:
         """Go on with the tree, or with a larger one; with prices where a tree is hopeless."""
         if self._run.stopped():
             return
+        gap = self._exchange.estimate - self.root_bound
+        if gap < _NEARER * (self._aimed - self.root_bound):
+            self.price_places()  # they aimed too high, and so did the tree
+            self._tree, self._window = None, min(self._window, _FIRST_WINDOW * gap)
         if self._problem.cost.size > _LARGEST_TREE:
-            self._raise_place_prices()
             return
         if self._tree is None:
             if self._window == 0.0:
-                self._window = _FIRST_WINDOW * (self._ceiling(self.root_bound) - self.root_bound)
+                self._window = _FIRST_WINDOW * gap
             self._tree = Tree(self._problem, self._place_price, self._target(), self._margin())
         nodes = _NODES + self._regroup.nodes - self._regrouped  # as many as improving took
         self._regrouped = self._regroup.nodes
