@@ -1,7 +1,8 @@
 """Compiled overheads of single services (paper 000, Eqs. 8-16), held to the evaluator by tests.
 
 `o` is an ``Offloading``, `i` a service, `load_w` the total received power of its channel with its
-own, `k` the number of offloaders.
+own, `k` the number of offloaders. What is called most is inlined: a call would count references
+to every array of `o`, which takes many times as long as the arithmetic.
 """
 
 from __future__ import annotations

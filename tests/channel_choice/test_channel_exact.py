@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optkit
+from formulations.channel_choice.exact import pool, pricing, proof
 from formulations.channel_choice.exact.held import channels_of, coalitions_of
 
 LIMIT = optkit.Stop(time_s=None, rel_gap=0.0)
@@ -44,6 +45,34 @@ def test_column_generation_agrees_with_subsets(seed: int) -> None:
 @given(st.integers(2**31, 2**40))
 def test_column_generation_agrees_with_subsets_on_2000(seed: int) -> None:
     agree(seed)
+
+
+@pytest.mark.parametrize("seed", range(200, 230))
+def test_small_budgets_change_the_way_and_not_the_answer(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With room for few coalitions at a time, margins, cuts and dives do what is left of it."""
+    for module, name, value in (
+        (proof, "_FIRST_CHOICE", 3),
+        (proof, "_GROWTH", 1.5),
+        (proof, "_MOST_COALITIONS", 25),
+        (proof, "_NODES", 1),
+        (pool, "_FEW", 2),
+        (pool, "_ADDED", 3),
+        (pricing, "_PATIENCE", 5),
+        (pricing, "_FOUND_A_ROUND", 8),
+    ):
+        monkeypatch.setattr(module, name, value)
+    instance = varied(seed)
+    truth = optkit.solve(instance, "dp", stop=LIMIT)
+    ours = optkit.solve(instance, "cg", stop=LIMIT)
+    if truth.status == "infeasible":
+        assert not ours.feasible
+        return
+    slack = 2 * truth.evaluation.tolerance
+    assert ours.bound >= truth.objective - slack
+    assert ours.objective <= truth.objective + slack
+    assert ours.status == "optimal"
 
 
 def test_the_cases_above_share_channels_and_miss_deadlines_at_home() -> None:

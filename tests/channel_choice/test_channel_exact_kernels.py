@@ -9,7 +9,7 @@ import pytest
 from channel_cases import dense, varied
 
 from formulations.channel_choice.exact.coalition_master import CoalitionMaster, Cut
-from formulations.channel_choice.exact.cut_kernels import fill_triples
+from formulations.channel_choice.exact.cut_kernels import climb_cut, fill_triples
 from formulations.channel_choice.exact.dp_kernels import fill_values
 from formulations.channel_choice.exact.pricing import (
     Coalitions,
@@ -19,6 +19,7 @@ from formulations.channel_choice.exact.pricing import (
     load_levels,
 )
 from formulations.channel_choice.exact.relaxation import Relaxation
+from formulations.channel_choice.exact.subset_rows import _KINDS
 from formulations.channel_choice.offloading import Offloading
 from formulations.channel_choice.overhead_kernels import gain, thresholds
 
@@ -155,6 +156,46 @@ def test_violated_triples() -> None:
     assert {tuple(triple) for triple in triples[:found].tolist()} == set(plain)
     for triple, over in zip(triples[:found].tolist(), excess[:found], strict=True):
         assert over == pytest.approx(plain[tuple(triple)])
+
+
+@pytest.mark.parametrize(
+    ("multipliers", "unit"), [((1, 1, 1, 1, 1), 2), ((2, 1, 1, 1), 3), ((3, 2, 2, 1, 1), 5)]
+)
+def test_larger_cuts_are_valued_as_they_are(multipliers: tuple[int, ...], unit: int) -> None:
+    """The left side is that of the services chosen, and no single change raises it."""
+    rng = np.random.default_rng(1)
+    inside = rng.random((12, 10)) < 0.4
+    weight = rng.uniform(0.1, 0.9, 10)
+
+    def left(chosen: np.ndarray) -> float:
+        return float(weight @ ((np.array(multipliers) @ inside[chosen]) // unit))
+
+    for first in range(12):
+        chosen = np.full(len(multipliers), -1, dtype=np.int64)
+        chosen[0] = first
+        value = climb_cut(inside, weight, chosen, np.array(multipliers), unit)
+        assert len(set(chosen.tolist())) == len(chosen)
+        assert (chosen >= 0).all()
+        assert value == pytest.approx(left(chosen))
+        for place in range(len(chosen)):
+            for i in set(range(12)) - set(chosen.tolist()):
+                other = chosen.copy()
+                other[place] = i
+                assert left(other) <= value + 0.1  # what rounding takes away counts a little
+
+
+def test_cuts_of_every_kind_hold_for_every_partition() -> None:
+    """Left sides of random partitions never exceed the right side."""
+    rng = np.random.default_rng(2)
+    for multipliers, unit in (((1, 1, 1), 2), *_KINDS):
+        cut = Cut(tuple(range(len(multipliers))), multipliers, unit)
+        for _ in range(200):
+            group = rng.integers(0, 3, len(multipliers))
+            left = sum(
+                sum(m for m, g in zip(multipliers, group, strict=True) if g == c) // unit
+                for c in range(3)
+            )
+            assert left <= cut.side
 
 
 def test_reduced_gains_and_cuts_of_the_master() -> None:

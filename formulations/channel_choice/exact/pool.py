@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from formulations.channel_choice.exact.coalition_master import CoalitionMaster, reduced_gains
-from formulations.channel_choice.exact.pricing import NEGLIGIBLE, Coalitions, Cuts
+from formulations.channel_choice.exact.pricing import NEGLIGIBLE, Coalitions
 from formulations.channel_choice.exact.subset_rows import violated, violated_larger
 from formulations.channel_choice.offloading import Offloading
 from optkit.run import Run
@@ -31,8 +31,7 @@ class Pool:
     master : linear programme that holds some of them; grows.
     coalitions : all of them.
     bound : no decision gains more (nor more than `value`).
-    reduced, reference, cuts : what each gains less its price, the bound at these prices, and the
-        cuts that have one.
+    reduced, reference : what each gains less its price, and the bound at these prices.
     """
 
     def __init__(
@@ -43,7 +42,6 @@ class Pool:
         self._inside = self._incidence()
         self.reduced: Floats = np.zeros(len(coalitions))
         self.reference = np.inf
-        self.cuts = Cuts.none(len(o.power_w))
 
     def _incidence(self) -> sparse.csc_matrix:
         pool = self.coalitions
@@ -64,14 +62,6 @@ class Pool:
             before, count = self.bound, len(self.coalitions)
             self.master.add_cuts(cuts)
             self._relax(run, value)
-            if V:
-                print(
-                    "      pool",
-                    len(self.coalitions),
-                    "bound %.5f" % self.bound,
-                    len(cuts),
-                    len(self.master.cuts),
-                )
             stuck = before - self.bound < 0.01 * (before - value)
             if stuck and len(self.coalitions) > 0.98 * count:
                 return
@@ -89,12 +79,9 @@ class Pool:
             best = worthy[np.argsort(-reduced[worthy], kind="stable")[:_ADDED]]
             fresh = self.master.add(self.coalitions.take(best))
             keep = np.flatnonzero(reduced >= value - bound)
-            self.reduced, self.reference, self.cuts = reduced[keep], bound, prices.cuts
+            self.reduced, self.reference = reduced[keep], bound
             if len(keep) < len(reduced):
                 self.coalitions = self.coalitions.take(keep)
                 self._inside = self._incidence()
             if fresh == 0:
                 return
-
-
-V = False

@@ -9,7 +9,7 @@ from formulations.channel_choice.exact.choosing import best_choice
 from formulations.channel_choice.exact.diving import dive
 from formulations.channel_choice.exact.held import Held, coalitions_of
 from formulations.channel_choice.exact.pool import Pool
-from formulations.channel_choice.exact.pricing import Coalitions, Cuts
+from formulations.channel_choice.exact.pricing import Coalitions
 from formulations.channel_choice.exact.relaxation import Relaxation
 from formulations.channel_choice.exact.subset_rows import violated
 from formulations.channel_choice.search import Searcher
@@ -22,6 +22,8 @@ _CUTS_A_ROUND = 60
 _CUT_ROUNDS = 8
 #: Rounds of cuts go on while each closes so much of the gap.
 _WORTHWHILE = 0.02
+#: Where even the coalitions of so small a part of the gap are too many, it stays open.
+_LEAST_SHARE = 1e-3
 #: Coalitions of the first integer programme, and how they grow.
 _FIRST_CHOICE = 500
 _GROWTH = 2.5
@@ -56,13 +58,15 @@ class Proof:
         relaxation = self._relaxation
         relaxation.solve(self._run, self._target)
         share = 1.0
-        while not self._ended:
+        while not self._ended and share > _LEAST_SHARE:
             prices, reference = relaxation.prices, relaxation.reference
             assert prices is not None
             margin = share * (relaxation.bound - self._target) + reference - relaxation.bound
             found = relaxation.pricer.above(prices, -margin, _MOST_NODES, _MOST_COALITIONS)
             if found.complete:
                 self._choose(found.coalitions, reference - margin)
+                if share == 1.0:  # nothing better is left
+                    break
                 share = min(1.0, 2.0 * share)
                 continue
             if not self._cut():
@@ -107,11 +111,14 @@ class Proof:
             if not all_of_them:
                 margin = min(margin, -float(np.partition(pool.reduced, -int(size))[-int(size)]))
             near = pool.coalitions.take(np.flatnonzero(pool.reduced >= -margin))
-            bound = self._best_choice(near, pool.cuts, None if all_of_them else _NODES)
+            bound = self._best_choice(near, None if all_of_them else _NODES)
             pool.bound = min(pool.bound, max(bound, pool.reference - margin, self._target))
+            if all_of_them:
+                relaxation.bound = min(relaxation.bound, max(pool.bound, self._target, value))
+                return
             size *= _GROWTH
 
-    def _best_choice(self, coalitions: Coalitions, cuts: Cuts, nodes: int | None) -> float:
+    def _best_choice(self, coalitions: Coalitions, nodes: int | None) -> float:
         """Bound on all decisions out of some coalitions; the incumbent's are there to start from.
 
         It is not improved on where it has more than `most` offloaders: then it is no start.
@@ -120,6 +127,6 @@ class Proof:
         known = relaxation.valued([] if held.channels is None else coalitions_of(held.channels))
         start = np.concatenate([np.zeros(len(coalitions)), np.ones(len(known))])
         return best_choice(
-            relaxation.o, relaxation.most, coalitions.joined(known), cuts, held, self._run,
+            relaxation.o, relaxation.most, coalitions.joined(known), held, self._run,
             start=start, nodes=nodes,
         )  # fmt: skip

@@ -119,3 +119,9 @@ class Exchange:
             (rounds, _KICKS, _TRIES, _LARGEST, _LIMIT), heat, self._rng,
         )  # fmt: skip
         return bool(self.penalised < before)
+
+    def wander(self, rounds: int) -> Ints:
+        """Kick the best decision so often; where that leads, S where a twin lost its server."""
+        self._hosting.server[:] = self.best
+        self.search(rounds)
+        return self._hosting.server.copy()

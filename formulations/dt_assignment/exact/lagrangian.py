@@ -50,7 +50,9 @@ _COMPLETING = 40
 _FIRST_WINDOW, _GROWTH, _UNKNOWN_GROWTH = 0.1, 1.7, 5.0
 #: In each round: kicks of the local search, groups of servers shared out anew, and nodes of the
 #: tree besides as many as the groups took.
-_KICKS, _GROUPS, _NODES = 50, 3, 50
+_KICKS, _GROUPS, _NODES = 30, 3, 50
+#: Groups in a row that gain nothing before the best decision is kicked.
+_PATIENCE = 15
 #: Pairs beyond which a tree over all of them is hopeless.
 _LARGEST_TREE = 150_000
 #: How much better than the incumbent a decision must be: within what is called optimal, and all
@@ -110,7 +112,8 @@ class _Search:
         self._tree: Tree | None = None
         self._exchange = Exchange(self._problem, self._limit_price, run.rng)
         self._regroup = Regroup(run.rng)
-        self._regrouped = 0
+        self._regrouped = self._idle = 0
+        self._current = self._exchange.best.copy()
         self._report()
         self.limit_bound = self.root_bound = -math.inf
         self.trees = self.nodes = 0
@@ -179,7 +182,8 @@ class _Search:
             self._problem, self._place_price, self._node, math.inf, self._ceiling(start),
             _PLACE_STEPS, 20, KNAPSACK_LIMIT,
         )  # fmt: skip
-        self._claim(self.root_bound)
+        if self.root_bound < self._worst:
+            self._claim(self.root_bound)
         return bool(self._node.pace[1] > _LEAST_SHARE)
 
     # --- decisions -------------------------------------------------------------------------------
@@ -190,6 +194,7 @@ class _Search:
             if self._exchange.complete or self._run.stopped():
                 break
             self._exchange.search(_KICKS)
+        self._current = self._exchange.best.copy()
         self._report()
 
     def _report(self) -> None:
@@ -201,16 +206,27 @@ class _Search:
                 self._tree.lower(self._below_incumbent())
 
     def improve(self) -> None:
-        """Some kicks, and some groups of servers whose twins are shared out anew."""
-        if self._exchange.search(_KICKS):
+        """Share twins of some groups of servers out anew; kick the best decision when that ends."""
+        exchange, servers = self._exchange, self._problem.cost.shape[1]
+        if not exchange.complete:
+            exchange.search(_KICKS)
             self._report()
+            return
         for _ in range(_GROUPS):
-            if self._run.stopped() or not self._exchange.complete:
+            if self._run.stopped():
                 return
-            better = self._regroup.search(self._exchange.best, self._margin())
-            if better is not None:
-                self._exchange.adopt(better)
+            if self._idle >= _PATIENCE or (self._current == servers).any():
+                self._current, self._idle = exchange.wander(_KICKS), 0
                 self._report()
+                if (self._current == servers).any():
+                    self._current = exchange.best.copy()
+            better = self._regroup.search(self._current, self._margin())
+            if better is None:
+                self._idle += 1
+                continue
+            self._current, self._idle = better, 0
+            exchange.adopt(better)
+            self._report()
 
     # --- proof -----------------------------------------------------------------------------------
 
@@ -233,8 +249,11 @@ class _Search:
         """Go on with the tree, or with a larger one; with prices where a tree is hopeless."""
         if self._run.stopped():
             return
-        gap = self._exchange.estimate - self.root_bound
-        if gap < _NEARER * (self._aimed - self.root_bound):
+        if self.root_bound >= self._worst:
+            self._run.infeasible()  # prices rise for ever where no decision keeps the limits
+            return
+        gap = self._ceiling(self.root_bound) - self.root_bound
+        if self._exchange.complete and gap < _NEARER * (self._aimed - self.root_bound):
             self.price_places()  # they aimed too high, and so did the tree
             self._tree, self._window = None, min(self._window, _FIRST_WINDOW * gap)
         if self._problem.cost.size > _LARGEST_TREE:
@@ -246,7 +265,8 @@ class _Search:
         nodes = _NODES + self._regroup.nodes - self._regrouped  # as many as improving took
         self._regrouped = self._regroup.nodes
         if self._tree.search(nodes):
-            self._exchange.adopt(self._tree.decision)
+            self._current = self._tree.decision
+            self._exchange.adopt(self._current)
             self._report()
         if not self._tree.done:
             return
