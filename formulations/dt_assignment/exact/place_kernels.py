@@ -234,12 +234,8 @@ def price_servers(problem, place_price, node, limit):  # type: ignore[no-untyped
     cost, weight = problem.cost, problem.weight
     twins, servers = cost.shape
     forced, items, chosen, count = node.forced, node.items, node.chosen, node.takers
-    item_count, left, earned, left_of_one = (
-        node.item_count,
-        node.left,
-        node.earned,
-        node.left_of_one,
-    )
+    item_count, left = node.item_count, node.left
+    earned, left_of_one = node.earned, node.left_of_one
     best, twin = node.pack.best, node.pack.twin
     total = 0.0
     for m in range(twins):
@@ -362,10 +358,7 @@ def fix_pairs(problem, place_price, node, bound, target, is_open, rise, limit): 
     is_open : [M, S] pairs; those whose bound reaches the target are closed.
     rise : [M, S] written for the open pairs of twins with a choice.
 
-    Returns
-    -------
-    How many pairs were closed.
-    """
+    Returns how many were closed."""
     cost, demand, weight = problem.cost, problem.demand, problem.weight
     resources, twins, servers = demand.shape
     pack, other, left, left_of_one = node.pack, node.other, node.left, node.left_of_one
