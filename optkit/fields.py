@@ -72,6 +72,21 @@ def _refuse_nan(value: Any, path: str) -> None:
 # --- arrays ------------------------------------------------------------------------------------
 
 
+def length(value: Any, path: str) -> int:
+    """How many entries a list or an array has, at least one.
+
+    Raises
+    ------
+    InstanceError
+        It is something else, or empty.
+    """
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        raise InstanceError(f"found {show(value)}, expected a list", path)
+    if len(value) == 0:
+        raise InstanceError("found an empty list, expected at least one entry", path)
+    return len(value)
+
+
 def array(
     value: Any,
     path: str,

@@ -28,7 +28,7 @@ from formulations.block_placement.opening import opened
 from formulations.block_placement.refine import refine
 from formulations.block_placement.tangents import LoadCurves
 from optkit.backends.feed import Solution
-from optkit.backends.pyomo import export_pyomo, solve_pyomo
+from optkit.backends.pyomo import export_pyomo, linear_sum, solve_pyomo
 from optkit.run import Run
 
 Ints = NDArray[np.int64]
@@ -138,7 +138,7 @@ class PlacementModel:
         self._add_limits()
         if self._congestion is not None:
             self._delay += self._congestion.close()
-        self.pyomo.eq10a_delay = self._pyo.Objective(expr=self._sum(self._delay))
+        self.pyomo.eq10a_delay = self._pyo.Objective(expr=linear_sum(self._delay))
         return True
 
     def solve(self, run: Run) -> Solution:
@@ -169,7 +169,7 @@ class PlacementModel:
         """Cut off one decision."""
         model, locations = self.pyomo, self.instance.padded(x)
         chosen = [(1.0, v) for (k, m, j), v in model.x.items() if locations[k, m] == j]
-        model.forbidden[len(model.forbidden)] = self._sum(chosen) <= len(chosen) - 1
+        model.forbidden[len(model.forbidden)] = linear_sum(chosen) <= len(chosen) - 1
 
     # --- tasks -----------------------------------------------------------------------------------
 
@@ -197,12 +197,12 @@ class PlacementModel:
                 self._add_node(layers, row, m, j, whole)
             model.eq2_one_location[k, m] = sum(model.x[k, m, j] for j in places) == 1
             for j in places:
-                model.eq5_arrive[k, m, j] = self._sum(arrive[j]) == model.x[k, m, j]
+                model.eq5_arrive[k, m, j] = linear_sum(arrive[j]) == model.x[k, m, j]
             if hub in leave:
-                model.eq5_through_hub[k, m] = self._sum(arrive[hub]) == self._sum(leave[hub])
+                model.eq5_through_hub[k, m] = linear_sum(arrive[hub]) == linear_sum(leave[hub])
             if m > 0:
                 for i in np.flatnonzero(layers.node[row, m - 1]).tolist():
-                    model.eq5_leave[k, m, i] = self._sum(leave[i]) == model.x[k, m - 1, i]
+                    model.eq5_leave[k, m, i] = linear_sum(leave[i]) == model.x[k, m - 1, i]
             if self._congestion is not None:
                 self._delay += self._congestion.block_deadline(layers, row, m)
         self._add_whole_deadline(layers, row, whole)
@@ -248,11 +248,11 @@ class PlacementModel:
             whole += self._congestion.slowed_work(layers, row)
         if instance.options.deadline == "hard":
             if limit > 0:  # of 0: no open arc takes any time
-                model.eq10c_deadline[k] = self._sum(whole, limit) <= _SIDE
+                model.eq10c_deadline[k] = linear_sum(whole, limit) <= _SIDE
             return
         unit = max(seconds for seconds, _ in whole)
         if unit > 0:
-            model.eq13_lateness[k] = self._sum(whole, unit) - model.late[k] <= limit / unit
+            model.eq13_lateness[k] = linear_sum(whole, unit) - model.late[k] <= limit / unit
             self._delay.append((instance.options.penalty_weight * unit, model.late[k]))
 
     # --- what couples tasks ----------------------------------------------------------------------
@@ -269,14 +269,14 @@ class PlacementModel:
                 which = index[place] if isinstance(index, tuple) else index
                 # With a limit of 0 or none no arc that is open can break it.
                 if limit is not None and limit[which] > 0:
-                    rows_of[index] = self._sum(terms, float(limit[which])) <= _SIDE
+                    rows_of[index] = linear_sum(terms, float(limit[which])) <= _SIDE
         stored: dict[tuple[Any, int], Terms] = {}
         for (scope, i, m, n), variable in model.stored.items():
             size = float(instance.tables.param_bytes[i, m])
             stored.setdefault((scope, n), []).append((size, variable))
         for index, terms in stored.items():
             size_limit = float(instance.storage_bytes[index[1]])  # type: ignore[index]
-            model.storage[index] = self._sum(terms, size_limit) <= _SIDE
+            model.storage[index] = linear_sum(terms, size_limit) <= _SIDE
 
     # --- decisions -------------------------------------------------------------------------------
 
@@ -285,13 +285,3 @@ class PlacementModel:
         chosen = values > 0.5
         x[np.array(self._position)[chosen]] = np.array(self._location)[chosen]
         return x
-
-    def _sum(self, terms: Terms, divisor: float = 1.0) -> Any:
-        from pyomo.core.expr import LinearExpression
-
-        present = [(coefficient, variable) for coefficient, variable in terms if coefficient]
-        return LinearExpression(
-            constant=0,
-            linear_coefs=[coefficient / divisor for coefficient, _ in present],
-            linear_vars=[variable for _, variable in present],
-        )

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from optkit.errors import InstanceError
-from optkit.fields import NonNegative, Positive, array, convert, plain, show
+from optkit.fields import NonNegative, Positive, array, convert, length, plain
 
 LARGEST_SLOT = 999_999
 
@@ -118,16 +118,8 @@ def parse(document: Mapping[str, Any]) -> Document:
     return parsed
 
 
-def _length(value: Any, path: str) -> int:
-    if not isinstance(value, (list, tuple, np.ndarray)):
-        raise InstanceError(f"found {show(value)}, expected a list", path)
-    if len(value) == 0:
-        raise InstanceError("found an empty list, expected at least one entry", path)
-    return len(value)
-
-
 def _check_devices(devices: Devices) -> None:
-    count = _length(devices.speed_hz, "devices.speed_hz")
+    count = length(devices.speed_hz, "devices.speed_hz")
     devices.speed_hz = array(devices.speed_hz, "devices.speed_hz", (count,), exclusive=True)
     devices.kappa = array(devices.kappa, "devices.kappa", (count,))
     devices.tx_power_w = array(devices.tx_power_w, "devices.tx_power_w", (count,))
@@ -135,7 +127,7 @@ def _check_devices(devices: Devices) -> None:
 
 
 def _check_servers(servers: Servers) -> None:
-    count = _length(servers.speed_hz, "servers.speed_hz")
+    count = length(servers.speed_hz, "servers.speed_hz")
     servers.speed_hz = array(servers.speed_hz, "servers.speed_hz", (count,), exclusive=True)
     _optional(servers, "servers", ("cycles_per_slot", "storage_bytes"), count)
 
@@ -198,7 +190,7 @@ def _measured_pair(block: Block, path: str, time: str, energy: str, shape: Any) 
 
 def _check_tasks(parsed: Document, servers: int) -> None:
     tasks = parsed.tasks
-    count = _length(tasks.model, "tasks.model")
+    count = length(tasks.model, "tasks.model")
     ranges = {
         "model": len(parsed.models) - 1,
         "device": len(parsed.devices.speed_hz) - 1,

@@ -100,11 +100,10 @@ def _by_set(model: Any, held: HeldChannels) -> Filled:
         hosts = model.new_bool_var(f"hosts[{a},{number}]")
         terms.append((value, hosts))
         of_server[a].append(hosts)
-        for bit, i in enumerate(hosted[a].services.tolist()):
-            if number >> bit & 1:
-                of_service[i].append(hosts)
-                if bit >= hosted[a].sizes[0]:
-                    on_nearest.append((i, hosts))
+        for i, away in hosted[a].members(number):
+            of_service[i].append(hosts)
+            if away:
+                on_nearest.append((i, hosts))
     for sets in [*of_service, *of_server]:
         model.add_exactly_one(sets)
     return on_nearest, terms

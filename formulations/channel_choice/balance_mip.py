@@ -22,7 +22,7 @@ from formulations.channel_choice.exact.balance_sets import Hosted, hosted_servic
 from formulations.channel_choice.exact.balance_values import HeldChannels
 from formulations.channel_choice.instance import ChannelChoice
 from optkit.backends.feed import SolveStatus
-from optkit.backends.pyomo import Values, solve_pyomo
+from optkit.backends.pyomo import Values, linear, solve_pyomo
 from optkit.run import Run
 
 Ints = NDArray[np.int64]
@@ -160,11 +160,10 @@ def _by_set(model: Any, held: HeldChannels, run: Run) -> list[tuple[int, Any]]:
         hosts = model.hosts[a, number]
         quality.append((value, hosts))
         of_server[a].append(hosts)
-        for bit, i in enumerate(hosted[a].services.tolist()):
-            if number >> bit & 1:
-                of_service[i].append(hosts)
-                if bit >= hosted[a].sizes[0]:
-                    on_nearest.append((i, hosts))
+        for i, away in hosted[a].members(number):
+            of_service[i].append(hosts)
+            if away:
+                on_nearest.append((i, hosts))
     for i, sets in enumerate(of_service):
         model.one_place[i] = _sum(sets) == 1
     for a, sets in enumerate(of_server):
@@ -174,14 +173,8 @@ def _by_set(model: Any, held: HeldChannels, run: Run) -> list[tuple[int, Any]]:
 
 
 def _sum(variables: list[Any]) -> Any:
-    return _dot([(1.0, variable) for variable in variables])
+    return linear([1.0] * len(variables), variables)
 
 
 def _dot(terms: list[tuple[float, Any]]) -> Any:
-    from pyomo.core.expr import LinearExpression
-
-    return LinearExpression(
-        constant=0,
-        linear_coefs=[coefficient for coefficient, _ in terms],
-        linear_vars=[variable for _, variable in terms],
-    )
+    return linear([coefficient for coefficient, _ in terms], [variable for _, variable in terms])

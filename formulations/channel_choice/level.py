@@ -21,7 +21,7 @@ from formulations.channel_choice.levels import Levels, levels_of, pack
 from formulations.channel_choice.objective import qos
 from formulations.channel_choice.share_search import search_shares
 from optkit.backends.feed import Solution, SolveStatus
-from optkit.backends.pyomo import Values, export_pyomo, solve_pyomo
+from optkit.backends.pyomo import Values, export_pyomo, linear, solve_pyomo
 from optkit.run import Run
 
 
@@ -189,9 +189,9 @@ def level_model(
             for group in groups
         ]
         if late:
-            model.one_channel[i] = _dot([1.0] * len(places), places) == 1
+            model.one_channel[i] = linear([1.0] * len(places), places) == 1
         elif places:
-            model.one_channel[i] = _dot([1.0] * len(places), places) <= 1
+            model.one_channel[i] = linear([1.0] * len(places), places) <= 1
     for group in groups:
         for rank, high in enumerate(levels.high_w.tolist()):
             members = np.flatnonzero(worth[:, rank]).tolist()
@@ -200,30 +200,24 @@ def level_model(
             there = [model.x[i, *group, rank] for i in members]
             y = model.y[label(*group, rank)]
             power = (o.power_w[members] / high).tolist()
-            model.power[label(*group, rank)] = _dot(power, there) <= y
-            model.members[label(*group, rank)] = _dot([1.0] * len(there), there) <= fit[rank] * y
+            model.power[label(*group, rank)] = linear(power, there) <= y
+            model.members[label(*group, rank)] = linear([1.0] * len(there), there) <= fit[rank] * y
             for i, x in zip(members, there, strict=True):
                 model.there[label(i, *group, rank)] = x <= y
         ys = [model.y[label(*group, rank)] for rank in range(count)]
         if ys:
-            model.one_level[label(*group, 0)] = _dot([1.0] * count, ys) <= (
+            model.one_level[label(*group, 0)] = linear([1.0] * count, ys) <= (
                 1 if apart else o.channels
             )
     for c in range(o.channels - 1 if apart and count else 0):
         ranks = [rank + 1.0 for rank in range(count)]
         first, second = ([model.y[c + d, rank] for rank in range(count)] for d in (0, 1))
-        model.order[c] = _dot([*ranks, *(-r for r in ranks)], [*first, *second]) >= 0
+        model.order[c] = linear([*ranks, *(-r for r in ranks)], [*first, *second]) >= 0
     offloaded = list(model.x.values())
     if offloaded:
-        model.offloaders = pyo.Constraint(expr=_dot([1.0] * len(offloaded), offloaded) <= most)
+        model.offloaders = pyo.Constraint(expr=linear([1.0] * len(offloaded), offloaded) <= most)
     gain = [float(levels.gain[index[0], index[-1]]) for index in model.x]
     model.eq17_quality = pyo.Objective(
-        expr=_dot(gain, offloaded, constant=offset), sense=pyo.maximize
+        expr=linear(gain, offloaded, constant=offset), sense=pyo.maximize
     )
     return model
-
-
-def _dot(weights: list[float], variables: list[Any], constant: float = 0.0) -> Any:
-    from pyomo.core.expr import LinearExpression
-
-    return LinearExpression(constant=constant, linear_coefs=weights, linear_vars=variables)

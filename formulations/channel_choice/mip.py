@@ -26,7 +26,7 @@ from formulations.channel_choice.offloading import Offloading
 from formulations.channel_choice.share_search import search_shares
 from optkit.backends.feed import Solution, SolveStatus
 from optkit.backends.highs import solve_model
-from optkit.backends.pyomo import Values, export_pyomo, solve_pyomo
+from optkit.backends.pyomo import Values, export_pyomo, linear, solve_pyomo
 from optkit.errors import UsageError
 from optkit.run import Run
 
@@ -231,24 +231,18 @@ def coalition_model(o: Offloading, sets: Sets, offset: float, name: str = "") ->
             of_service[i].append(columns[column])
         if not columns:
             continue
-        count, members = _dot([1.0] * len(columns), columns), _dot(sizes.tolist(), columns)
+        count, members = linear([1.0] * len(columns), columns), linear(sizes.tolist(), columns)
         label = k if several else 0
         model.channels[label] = count <= o.channels * (model.b[k] if several else 1)
         model.offloaders[label] = members <= k * (model.b[k] if several else 1)
     for i, columns in enumerate(of_service):
         if o.late_at_home[i]:
-            model.one_channel[i] = _dot([1.0] * len(columns), columns) == 1
+            model.one_channel[i] = linear([1.0] * len(columns), columns) == 1
         elif columns:
-            model.one_channel[i] = _dot([1.0] * len(columns), columns) <= 1
+            model.one_channel[i] = linear([1.0] * len(columns), columns) <= 1
     if several:
         model.one_share = pyo.Constraint(expr=sum(model.b[k] for k in sets) <= 1)
     model.eq17_quality = pyo.Objective(
-        expr=_dot(values, variables, constant=offset), sense=pyo.maximize
+        expr=linear(values, variables, constant=offset), sense=pyo.maximize
     )
     return model
-
-
-def _dot(weights: list[float], variables: list[Any], constant: float = 0.0) -> Any:
-    from pyomo.core.expr import LinearExpression
-
-    return LinearExpression(constant=constant, linear_coefs=weights, linear_vars=variables)

@@ -130,6 +130,17 @@ def at_home(o: Offloading, head_s: Floats, head_j: Floats, choose: bool) -> AtHo
     return AtHome(pick(overhead), pick(delay), pick(energy), cut)
 
 
+def home_rows(o: Offloading, service: Ints) -> Offloading:
+    """An Offloading of which `at_home` reads one row for each entry of service, repeats allowed."""
+    return o._replace(
+        tail_s=o.tail_s[service],
+        tail_j=o.tail_j[service],
+        time_weight_per_s=o.time_weight_per_s[service],
+        energy_weight_per_j=o.energy_weight_per_j[service],
+        deadline_s=o.deadline_s[service],
+    )
+
+
 def compile_heads(document: Document) -> Heads | None:
     """Data of the load balance, or None without it."""
     if document.load_balance is None:

@@ -23,7 +23,7 @@ from formulations.dt_assignment.instance import TwinAssignment
 from formulations.dt_assignment.search import greedy
 from formulations.dt_assignment.sharing import pair_costs, pair_delays
 from optkit.backends.feed import Solution, SolveStatus
-from optkit.backends.pyomo import export_pyomo, solve_pyomo
+from optkit.backends.pyomo import export_pyomo, linear_sum, solve_pyomo
 from optkit.run import Run
 
 Floats = NDArray[np.float64]
@@ -123,7 +123,7 @@ class TwinModel:
             if tables.backhaul_s_per_bit[s] > 0:
                 self._add_backhaul(s, twins)
         self._add_deadlines()
-        model.eq17_cost = self._pyo.Objective(expr=self._sum(self._cost))
+        model.eq17_cost = self._pyo.Objective(expr=linear_sum(self._cost))
         return True
 
     def solve(self, run: Run) -> Solution:
@@ -145,7 +145,7 @@ class TwinModel:
     def forbid(self, x: Ints) -> None:
         """Cut off one decision."""
         chosen = [(1.0, self.pyomo.x[m, s]) for m, s in enumerate(x.tolist())]
-        row = self._sum(chosen) <= len(chosen) - 1
+        row = linear_sum(chosen) <= len(chosen) - 1
         self.pyomo.forbidden[len(self.pyomo.forbidden)] = row
 
     # --- couplings -------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ class TwinModel:
             uses = [(float(tables.demand[r, m, s]), self.pyomo.x[m, s]) for m in twins.tolist()]
             if uses:
                 name = instance.resource_names[r]
-                row = self._sum(uses, unit) <= float(tables.most[r, s]) / unit
+                row = linear_sum(uses, unit) <= float(tables.most[r, s]) / unit
                 self.pyomo.capacity[name, s] = row
 
     def _add_pairs(self, s: int, twins: Ints) -> None:
@@ -219,8 +219,8 @@ class TwinModel:
             sent = sum(model.sends[m, s, v] for v in loads[devices[m] :])
             model.sends_server[m, s] = sent == model.x[m, s]
         model.one_load[s] = sum(model.behind[s, v] for v in loads) == 1
-        load = self._sum([(float(v), model.behind[s, v]) for v in loads])
-        on_server = self._sum([(float(count), model.x[m, s]) for m, count in devices.items()])
+        load = linear_sum([(float(v), model.behind[s, v]) for v in loads])
+        on_server = linear_sum([(float(count), model.x[m, s]) for m, count in devices.items()])
         model.load_is[s] = load >= on_server
 
     def _add_deadlines(self) -> None:
@@ -232,7 +232,7 @@ class TwinModel:
             unit = limit or 1.0  # what a row is divided by
             alone = float(tables.transfer_s[m, s] + tables.compute_s[m, s])
             room = float(tables.latest_s[m]) - alone
-            row = self._sum(terms, unit) <= room / unit * self.pyomo.x[m, s]
+            row = linear_sum(terms, unit) <= room / unit * self.pyomo.x[m, s]
             self.pyomo.deadline[m, s] = row
 
     # --- decisions -------------------------------------------------------------------------------
@@ -261,13 +261,3 @@ class TwinModel:
             if value > 0.5:
                 x[m] = s
         return x
-
-    def _sum(self, terms: Terms, divisor: float = 1.0) -> Any:
-        from pyomo.core.expr import LinearExpression
-
-        present = [(coefficient, variable) for coefficient, variable in terms if coefficient]
-        return LinearExpression(
-            constant=0,
-            linear_coefs=[coefficient / divisor for coefficient, _ in present],
-            linear_vars=[variable for _, variable in present],
-        )

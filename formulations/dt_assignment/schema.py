@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optkit.errors import InstanceError, suggestion
-from optkit.fields import NonNegative, Positive, array, convert, plain, show
+from optkit.fields import NonNegative, Positive, array, convert, length, plain, show
 from optkit.wording import LARGEST
 
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -139,8 +139,8 @@ def _settle_shape(parsed: Document) -> None:
     for name in MATRICES:
         rows = getattr(parsed, name)
         if rows is not None:
-            twins = _length(rows, name)
-            servers = _length(rows[0], f"{name}[0]")
+            twins = length(rows, name)
+            servers = length(rows[0], f"{name}[0]")
             break
     else:
         if parsed.twins.count is None:
@@ -153,15 +153,7 @@ def _settle_shape(parsed: Document) -> None:
             message = "missing, and no measured pair_transfer_s replaces the uploads"
             raise InstanceError(message, "servers.kind")
         parsed.servers.kind = ["edge"] * servers
-    _length(parsed.servers.kind, "servers.kind")
-
-
-def _length(value: Any, path: str) -> int:
-    if not isinstance(value, (list, tuple, np.ndarray)):
-        raise InstanceError(f"found {show(value)}, expected a list", path)
-    if len(value) == 0:
-        raise InstanceError("found an empty list, expected at least one entry", path)
-    return len(value)
+    length(parsed.servers.kind, "servers.kind")
 
 
 def _fill(part: Any, path: str, name: str, shape: tuple[int, ...], **limits: Any) -> None:
@@ -215,7 +207,7 @@ def _check_twins(parsed: Document) -> None:
 
 
 def _check_devices(parsed: Document, devices: Devices) -> None:
-    twins, count = parsed.shape[0], _length(devices.twin, "devices.twin")
+    twins, count = parsed.shape[0], length(devices.twin, "devices.twin")
     owner = array(devices.twin, "devices.twin", (count,), integer=True, maximum=twins - 1)
     owned = np.zeros(0, dtype=np.int64) if twins > count else np.bincount(owner, minlength=twins)
     if twins > count or not owned.all():

@@ -97,40 +97,28 @@ class Conv(Unit):
 
     def cost(self, source: Shape) -> Cost:
         """See `Unit.cost`."""
-        padding = self.kernel // 2 if self.padding is None else self.padding
-        shape = _slide(self, source, self.channels, self.kernel, self.stride, padding)
+        shape = self._slid(source)
         weights = self.channels * source.channels * self.kernel**2
         biases = self.channels * self.bias
         return Cost(shape, shape.height * shape.width * weights, shape.values, weights + biases)
 
+    def _slid(self, source: Shape) -> Shape:
+        padding = self.kernel // 2 if self.padding is None else self.padding
+        return _slide(self, source, self.channels, self.kernel, self.stride, padding)
+
 
 @dataclass(frozen=True)
-class Local(Unit):
+class Local(Conv):
     """Locally connected layer and activation: a convolution with own weights at every output.
 
-    Parameters
-    ----------
-    channels
-        Output channels Co.
-    kernel, stride
-        Side k of the square window and its step.
-    padding
-        Zeros added at each border; k // 2 (the same size at stride 1) if left out.
-    bias
-        Whether each output value has one.
+    Its parameters are those of `Conv`, but each output value has a bias.
     """
 
     kind = "local"
-    channels: int
-    kernel: int = 3
-    stride: int = 1
-    padding: int | None = None
-    bias: bool = True
 
     def cost(self, source: Shape) -> Cost:
         """See `Unit.cost`."""
-        padding = self.kernel // 2 if self.padding is None else self.padding
-        shape = _slide(self, source, self.channels, self.kernel, self.stride, padding)
+        shape = self._slid(source)
         weights = shape.values * source.channels * self.kernel**2
         return Cost(shape, weights, shape.values, weights + shape.values * self.bias)
 

@@ -8,6 +8,7 @@ exact for any worth of a set, within O(2^|hosted|) for each server.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,12 @@ class Hosted(NamedTuple):
 
     services: Ints
     sizes: list[int]
+
+    def members(self, number: int) -> Iterator[tuple[int, bool]]:
+        """Services of the set of that number, and whether each is away from its home here."""
+        for bit, service in enumerate(self.services.tolist()):
+            if number >> bit & 1:
+                yield service, bit >= self.sizes[0]
 
 
 def hosted_services(home: Ints, nearest: Ints, graph: Forest | None = None) -> list[Hosted]:

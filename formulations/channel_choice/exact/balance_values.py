@@ -12,7 +12,7 @@ from formulations.channel_choice.exact.balance_trees import most_heads
 from formulations.channel_choice.heads import Heads
 from formulations.channel_choice.instance import ChannelChoice
 from formulations.channel_choice.objective import qos
-from formulations.channel_choice.offloading import SLACK, at_home
+from formulations.channel_choice.offloading import SLACK, at_home, home_rows
 from formulations.channel_choice.segmentation import cheapest_offloads
 
 Floats = NDArray[np.float64]
@@ -104,13 +104,7 @@ class HeldChannels:
         heads, o = self.heads, self._o
         head_s = waited_flop / heads.speed[place][:, None]
         head_j = heads.energy_j_per_flop[place][:, None] * heads.head_flop[service]
-        rows = o._replace(
-            tail_s=o.tail_s[service],
-            tail_j=o.tail_j[service],
-            time_weight_per_s=o.time_weight_per_s[service],
-            energy_weight_per_j=o.energy_weight_per_j[service],
-            deadline_s=o.deadline_s[service],
-        )
+        rows = home_rows(o, service)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             home = at_home(rows, head_s[None], head_j[None], choose=True)
             overhead, delay_s = home.overhead[0], home.delay_s[0]

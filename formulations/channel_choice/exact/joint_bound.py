@@ -30,7 +30,7 @@ from formulations.channel_choice.exact.balance_values import CountTables, HeldCh
 from formulations.channel_choice.exact.useful_cuts import with_useful_cuts
 from formulations.channel_choice.heads import Heads
 from formulations.channel_choice.instance import ChannelChoice
-from formulations.channel_choice.offloading import SLACK, Offloading, at_home
+from formulations.channel_choice.offloading import SLACK, Offloading, at_home, home_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -270,13 +270,7 @@ class JointBound:
         o, service = self._o, states.service
         services, width = o.head_s.shape
         head_s, head_j = self._head_parts(states)
-        rows = o._replace(
-            tail_s=o.tail_s[service],
-            tail_j=o.tail_j[service],
-            time_weight_per_s=o.time_weight_per_s[service],
-            energy_weight_per_j=o.energy_weight_per_j[service],
-            deadline_s=o.deadline_s[service],
-        )
+        rows = home_rows(o, service)
         home = at_home(rows, head_s[None], head_j[None], choose=True)
         late = home.delay_s[0] > rows.deadline_s * (1 + SLACK)
         # varpi + Gamma, over varpi
