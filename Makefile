@@ -8,7 +8,7 @@ demo: .venv/.stamp
 	$(BIN)/python -m optkit.solve instances/block_placement/vgg16-storage.json --method mip,marginal_greedy,greedy -o greedy.within_storage=true
 
 test: .venv/.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .venv/.stamp
 	$(BIN)/ruff check .
@@ -19,7 +19,7 @@ lint: .venv/.stamp
 # depends on pyproject.toml. It is touched last: an interrupted set-up starts over.
 .venv/.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[learn,solvers]" pytest hypothesis ruff mypy import-linter
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[learn,solvers]" pytest pytest-xdist hypothesis ruff mypy import-linter
 	touch $@
 
 clean:

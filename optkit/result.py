@@ -84,6 +84,7 @@ class Result:
     details: Mapping[str, Any] = field(default_factory=dict)
     build_s: float | None = None
     solve_s: float | None = None
+    compile_s: float | None = None
     trace: tuple[TracePoint, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
@@ -146,6 +147,7 @@ class Result:
                 "details": self.details,
                 "build_s": self.build_s,
                 "solve_s": self.solve_s,
+                "compile_s": self.compile_s,
                 "trace": [[p.time_s, p.objective, p.bound] for p in self.trace],
                 "versions": self.versions,
             }
@@ -200,6 +202,7 @@ class Result:
             details=reader.get("details", dict, {}),
             build_s=reader.number("build_s"),
             solve_s=reader.number("solve_s"),
+            compile_s=reader.number("compile_s"),
             trace=tuple(TracePoint(t or 0.0, o, b) for t, o, b in reader.rows("trace", 3)),
             versions=reader.get("versions", dict, {}),
             unit=reader.get("unit", str, ""),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from optkit.errors import BoundError, RunEnded
 from optkit.evaluation import Evaluation
 from optkit.instance import Instance
+from optkit.kernels import compiling_s, now_s
 from optkit.result import StopReason, TracePoint, relative_gap
 from optkit.stop import NATIVE_THREAD, Stop
 
@@ -50,7 +50,7 @@ class Run:
     stop, seed, threads, warm_start : as given to ``solve``; the warm start is ``(x, parts)``.
     proves_bound : whether the method is described as proving bounds.
     interrupt : set from outside to end the run.
-    clock : start of the run on ``time.monotonic``.
+    clock : start of the run on the clock of `optkit.kernels.now_s`.
     parent : the run that this one is a part of.
 
     Attributes
@@ -92,7 +92,8 @@ class Run:
         self._proves_bound = proves_bound
         self._interrupt = interrupt or threading.Event()
         self.on_progress: Callable[[Progress], None] | None = None
-        self._start = time.monotonic() if clock is None else clock
+        self._start = now_s() if clock is None else clock
+        self._compiling_s = compiling_s()
         self._parent = parent
         self._began_s = self.elapsed_s if parent is not None else 0.0
         self._improved_at = 0
@@ -189,8 +190,13 @@ class Run:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the whole solve began."""
-        return time.monotonic() - self._start
+        """Seconds since the whole solve began, without those of compiling kernels."""
+        return now_s() - self._start
+
+    @property
+    def compile_s(self) -> float:
+        """Seconds that kernels were compiled for since the run began, which no clock counts."""
+        return compiling_s() - self._compiling_s
 
     @property
     def remaining_s(self) -> float:

@@ -19,7 +19,8 @@ class Stop:
 
     Parameters
     ----------
-    time_s : wall-clock seconds from the call of ``solve``, building the model included.
+    time_s : wall-clock seconds from the call of ``solve``, building the model included and the
+        compiling of kernels on their first use left out.
     iterations : steps of the method (``Run.steps``).
     stall : steps without an improvement of the incumbent.
     target : stop once a feasible objective is at least this good.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from optkit.kernels import kernel
 
 _SLACK = 1e-9
 
 
-@njit(cache=True)
+@kernel
 def add_usage(t, starts, literal, result_bits, decisions, u):  # type: ignore[no-untyped-def]
     """Add to the fields of `u` (a ``Usage``) what each of the decisions [B, n] uses."""
     lengths, models, devices, slots = t.lengths, t.model, t.device, t.slot
@@ -72,7 +73,7 @@ def add_usage(t, starts, literal, result_bits, decisions, u):  # type: ignore[no
                 down_s[row] += result_bits * scale * down[k, a - 1]
 
 
-@njit(cache=True)
+@kernel
 def add_lateness(t, starts, by_task, result_bits, decisions, slowdown, psi, late):  # type: ignore[no-untyped-def]
     """Add to psi [B] every second beyond a deadline (Eq. 13), and to late [B] those of the rows
     that are broken, with server times multiplied by slowdown [B, T, N]."""

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from optkit.exact.layered_kernels import cost_to_go, follow, paths_within
+from optkit.kernels import kernel
 
 _SLACK = 1e-9  # that of the evaluator
 
 
-@njit(cache=True)
+@kernel
 def fill_unit(t, k, unit):  # type: ignore[no-untyped-def]
     """Seconds that one bit of task k takes between locations, into unit [A, A]."""
     up, back, wire = t.up_s_per_bit, t.back_s_per_bit, t.wire_s_per_bit
@@ -26,7 +26,7 @@ def fill_unit(t, k, unit):  # type: ignore[no-untyped-def]
             unit[n + 1, other + 1] = wire[n, other]
 
 
-@njit(cache=True)
+@kernel
 def fill_joules(t, literal, k, m, unit, drawn):  # type: ignore[no-untyped-def]
     """Energy that block m of task k draws from its device between locations, into drawn [A, A]."""
     i = t.model[k]
@@ -45,7 +45,7 @@ def fill_joules(t, literal, k, m, unit, drawn):  # type: ignore[no-untyped-def]
             drawn[a, b] = scale * total
 
 
-@njit(cache=True)
+@kernel
 def fill_arcs(t, p, k, arc, end, unit, drawn):  # type: ignore[no-untyped-def]
     """Priced arcs of task k into arc [M, A, A] and end [A] (see ``layered_kernels``).
 
@@ -101,7 +101,7 @@ def fill_arcs(t, p, k, arc, end, unit, drawn):  # type: ignore[no-untyped-def]
         end[a] = 0.0 if a == 0 else second * p.result_bits * scale * down[a - 1]
 
 
-@njit(cache=True)
+@kernel
 def buffers(t):  # type: ignore[no-untyped-def]
     """Work space for one task: arc, end, value, best, unit, drawn."""
     locations = len(t.server_speed_hz) + 1
@@ -117,7 +117,7 @@ def buffers(t):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True)
+@kernel
 def cheapest_paths(t, p, tasks, values, paths):  # type: ignore[no-untyped-def]
     """Cheapest path of each of the tasks: values [len(tasks)] (infinite where there is none) and
     paths [len(tasks), M] (a padded block is where the last real one is)."""
@@ -134,7 +134,7 @@ def cheapest_paths(t, p, tasks, values, paths):  # type: ignore[no-untyped-def]
             paths[row, m] = paths[row, length - 1]
 
 
-@njit(cache=True)
+@kernel
 def near_paths(t, p, k, budget, paths, costs):  # type: ignore[no-untyped-def]
     """Every path of task k within the budget of its cheapest; see ``paths_within``."""
     arc, end, value, best, unit, drawn = buffers(t)
@@ -144,7 +144,7 @@ def near_paths(t, p, k, budget, paths, costs):  # type: ignore[no-untyped-def]
     return paths_within(arc, value, length, budget, paths, costs)
 
 
-@njit(cache=True)
+@kernel
 def path_usage(t, p, tasks, paths, moved_s, busy_s, cycles, energy_j, late_s):  # type: ignore[no-untyped-def]
     """What each of the paths [P, M] of the tasks [P] uses: transfer seconds with the result [P],
     seconds of work and cycles by location [P, A], joules [P], and seconds beyond block deadlines
@@ -195,7 +195,7 @@ def path_usage(t, p, tasks, paths, moved_s, busy_s, cycles, energy_j, late_s):  
             moved_s[row] += result_bits * scale * down[k, a - 1]
 
 
-@njit(cache=True)
+@kernel
 def count_use(t, tasks, paths, counts):  # type: ignore[no-untyped-def]
     """Add to counts [I, M, A] how many of the tasks run each block of each model where."""
     models, lengths = t.model, t.lengths

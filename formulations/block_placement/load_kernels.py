@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from formulations.block_placement.kernels import fill_joules, fill_unit
+from optkit.kernels import kernel
 
 _SLACK = 5e-10  # half of the evaluator's: loads that are added and removed again are rounded
 _FULL = 0.9999  # utilisation from which processor sharing is continued linearly
 NONE, SHARING, LINEAR = 0, 1, 2  # kinds of congestion
 
 
-@njit(cache=True)
+@kernel
 def slowdown(rho, kind, slope):  # type: ignore[no-untyped-def]
     """The load factor g of 1.4, finite for every utilisation."""
     if kind == NONE:
@@ -24,7 +24,7 @@ def slowdown(rho, kind, slope):  # type: ignore[no-untyped-def]
     return 1.0 / (1.0 - _FULL) + (rho - _FULL) / (1.0 - _FULL) ** 2
 
 
-@njit(cache=True)
+@kernel
 def total_delay(busy_s, slot_s, kind, slope):  # type: ignore[no-untyped-def]
     """The compute delay h of 1.4 of all work on a server in a slot, finite for every load."""
     rho = busy_s / slot_s
@@ -33,7 +33,7 @@ def total_delay(busy_s, slot_s, kind, slope):  # type: ignore[no-untyped-def]
     return slot_s * (_FULL / (1.0 - _FULL) + (rho - _FULL) / (1.0 - _FULL) ** 2)
 
 
-@njit(cache=True)
+@kernel
 def excess(used, more, limit):  # type: ignore[no-untyped-def]
     """How much further beyond its limit `more` takes a row, relative to what is used then."""
     after = used + more
@@ -42,7 +42,7 @@ def excess(used, more, limit):  # type: ignore[no-untyped-def]
     return (after - max(limit, used)) / after
 
 
-@njit(cache=True)
+@kernel
 def largest_load(seconds, left_s, kind, slope):  # type: ignore[no-untyped-def]
     """The utilisation up to which work of so many seconds is done within left_s."""
     if seconds <= 0.0:
@@ -55,7 +55,7 @@ def largest_load(seconds, left_s, kind, slope):  # type: ignore[no-untyped-def]
     return (factor - 1.0) / slope if slope > 0.0 else np.inf
 
 
-@njit(cache=True)
+@kernel
 def lower_caps(t, rules, first, last, paths, cap):  # type: ignore[no-untyped-def]
     """Lower cap [T, N], the utilisation of each server up to which the deadlines of the blocks
     placed there hold, to what the paths of the tasks first..last-1 need."""
@@ -77,7 +77,7 @@ def lower_caps(t, rules, first, last, paths, cap):  # type: ignore[no-untyped-de
             at = b
 
 
-@njit(cache=True)
+@kernel
 def add_path(t, rules, k, path, sign, loads):  # type: ignore[no-untyped-def]
     """Add (sign 1) what the path of task k uses to the loads, or take it away (sign -1)."""
     i, d, s, scale = t.model[k], t.device[k], t.slot[k], t.scale[k]

@@ -8,7 +8,6 @@ once for each of the about 2 A M halves; a path is then a sum of two halves and 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from formulations.block_placement.kernels import fill_joules, fill_unit
 from formulations.block_placement.load_kernels import (
@@ -19,11 +18,12 @@ from formulations.block_placement.load_kernels import (
     slowdown,
     total_delay,
 )
+from optkit.kernels import kernel
 
 _NULL = 1e6  # excess of a null time: worse than everything else that can be broken
 
 
-@njit(cache=True)
+@kernel
 def fill_halves(t, rules, k, loads, unit, drawn, cost, broken, joules, delay, first_s):  # type: ignore[no-untyped-def]
     """Work out the heads [0, c) and the tails [c, length) of task k at every location.
 
@@ -104,7 +104,7 @@ def fill_halves(t, rules, k, loads, unit, drawn, cost, broken, joules, delay, fi
                 delay[side, j, c] = moved + work_s * factor
 
 
-@njit(cache=True)
+@kernel
 def best_path(t, rules, k, loads, work, path):  # type: ignore[no-untyped-def]
     """Write the best path of task k into path [M]; returns its excess, 0 if it is allowed.
 
@@ -161,7 +161,7 @@ def best_path(t, rules, k, loads, work, path):  # type: ignore[no-untyped-def]
     return least
 
 
-@njit(cache=True)
+@kernel
 def place_tasks(t, rules, own_cost, own, first, last, again, loads, paths):  # type: ignore[no-untyped-def]
     """Place the tasks first..last-1 in order into paths [K, M]; returns how many changed.
 

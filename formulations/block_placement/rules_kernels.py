@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from formulations.block_placement.kernels import fill_unit
 from formulations.block_placement.load_kernels import slowdown
+from optkit.kernels import kernel
 
 
-@njit(cache=True)
+@kernel
 def least_loaded(t, device, first, last, busy_s, local_s, room, held, paths):  # type: ignore[no-untyped-def]
     """Each block of the tasks first..last-1 to the location with the least work in the slot.
 
@@ -51,7 +51,7 @@ def least_loaded(t, device, first, last, busy_s, local_s, room, held, paths):  #
             paths[k, m] = at = choice
 
 
-@njit(cache=True)
+@kernel
 def least_delay(t, kind, slope, slot_s, first, last, busy_s, paths):  # type: ignore[no-untyped-def]
     """Each block of the tasks first..last-1 to the location that finishes it soonest.
 

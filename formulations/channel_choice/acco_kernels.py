@@ -8,22 +8,22 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from formulations.channel_choice.dynamics_kernels import add_loads
 from formulations.channel_choice.overhead_kernels import best_offload
+from optkit.kernels import kernel
 
 _LATE = 1e6  # what a missed deadline counts in the order in which pairs are looked at
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@kernel(error_model="numpy", forceinline=True)
 def valued(o, i, load_w, k):  # type: ignore[no-untyped-def]
     """QoS that offloading adds to home, and whether the deadline is missed."""
     overhead, _, _, _, _, late = best_offload(o, i, load_w, k)
     return math.log2((o.threshold + o.local_overhead[i]) / (o.threshold + overhead)), int(late)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def best_pair(o, x, first, stop, equal):  # type: ignore[no-untyped-def]
     """The service at home, of those from first to stop - 1, and the channel that help most.
 
@@ -90,7 +90,7 @@ def best_pair(o, x, first, stop, equal):  # type: ignore[no-untyped-def]
     return service, channel
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def commit_pairs(o, x, equal, steps):  # type: ignore[no-untyped-def]
     """Offload, in place, the best pair, at most `steps` times; returns whether none is left."""
     for _ in range(steps):
@@ -101,7 +101,7 @@ def commit_pairs(o, x, equal, steps):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def commit_in_order(o, x, first, stop, equal):  # type: ignore[no-untyped-def]
     """Offload, in place, each of the services first to stop - 1 once if that helps."""
     for i in range(first, stop):

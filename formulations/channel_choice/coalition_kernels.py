@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from formulations.channel_choice.overhead_kernels import gain
+from optkit.kernels import kernel
 
 
-@njit(cache=True)
+@kernel
 def fill_alone(o, k, out):  # type: ignore[no-untyped-def]
     """Gain of each service on a channel of its own as one of k offloaders, into out [N]."""
     power_w = o.power_w
@@ -15,7 +14,7 @@ def fill_alone(o, k, out):  # type: ignore[no-untyped-def]
         out[i] = gain(o, i, power_w[i], k)
 
 
-@njit(cache=True)
+@kernel
 def coalition_value(o, k, members, count, load_w):  # type: ignore[no-untyped-def]
     """Sum of the gains of the first `count` members on a channel of total load `load_w`."""
     total = 0.0
@@ -24,7 +23,7 @@ def coalition_value(o, k, members, count, load_w):  # type: ignore[no-untyped-de
     return total
 
 
-@njit(cache=True)
+@kernel
 def dominated(o, k, members, count, load_w, value):  # type: ignore[no-untyped-def]
     """Whether the coalition without some member, which may stay at home, gains at least as much.
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from formulations.channel_choice.overhead_kernels import best_offload, gain
+from optkit.kernels import kernel
 
 OWN, SYSTEM, SYSTEM_STOP, ASYNC = range(4)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def add_loads(o, x, load_w):  # type: ignore[no-untyped-def]
     """Set the loads, added up from nothing so that no residue is left; returns k."""
     power_w = o.power_w
@@ -29,14 +29,14 @@ def add_loads(o, x, load_w):  # type: ignore[no-untyped-def]
     return k
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@kernel(error_model="numpy", forceinline=True)
 def worth(o, i, load_w, k):  # type: ignore[no-untyped-def]
     """QoS that offloading adds to home, also where a deadline is missed."""
     overhead = best_offload(o, i, load_w, k)[0]
     return math.log2((o.threshold + o.local_overhead[i]) / (o.threshold + overhead))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def respond(o, x, load_w, k, equal, response, improvement):  # type: ignore[no-untyped-def]
     """Best channel of every service that gains by changing alone, into response [N], and what it
     gains, into improvement [N] (0 of the others); returns how many there are.
@@ -68,7 +68,7 @@ def respond(o, x, load_w, k, equal, response, improvement):  # type: ignore[no-u
     return count
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def channel_sums(o, x, load_w, k, sums):  # type: ignore[no-untyped-def]
     """What the services of each channel gain at home-relative QoS as k offload, into sums [M];
     returns the total."""
@@ -82,7 +82,7 @@ def channel_sums(o, x, load_w, k, sums):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def members_worth(o, x, channel, leaving, load_w, k):  # type: ignore[no-untyped-def]
     """What the services of a channel but `leaving` gain when its load is `load_w`."""
     total = 0.0
@@ -92,7 +92,7 @@ def members_worth(o, x, channel, leaving, load_w, k):  # type: ignore[no-untyped
     return total
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def system_change(o, x, i, target, load_w, k, sums, totals):  # type: ignore[no-untyped-def]
     """What the system gains when service i alone changes to `target`.
 
@@ -122,7 +122,7 @@ def system_change(o, x, i, target, load_w, k, sums, totals):  # type: ignore[no-
     return total - totals[1]
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def play(o, x, rule, equal, draws, moves):  # type: ignore[no-untyped-def]
     """Change x [N] in place by one request a slot, for at most len(moves) slots.
 

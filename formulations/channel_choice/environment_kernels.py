@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from formulations.channel_choice.offloading import SLACK
 from formulations.channel_choice.overhead_kernels import acceptable, best_offload
+from optkit.kernels import kernel
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def look_ahead(o, channel, i):  # type: ignore[no-untyped-def]
     """What each channel of service i changes, all services at home that are not decided yet.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from formulations.channel_choice.overhead_kernels import best_offload
+from optkit.kernels import kernel
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def deviation_overheads(o, channel):  # type: ignore[no-untyped-def]
     """Overhead of each service at each option [N, M + 1], if it alone changes from `channel`;
     infinite where it would miss its deadline."""

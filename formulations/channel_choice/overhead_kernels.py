@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from formulations.channel_choice.offloading import SLACK
+from optkit.kernels import kernel
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@kernel(error_model="numpy", forceinline=True)
 def segment(trial, parallel, scaled, t, u, d, room):  # type: ignore[no-untyped-def]
     """The offloaded fraction of a trial, -1 where there is none.
 
@@ -40,7 +40,7 @@ def segment(trial, parallel, scaled, t, u, d, room):  # type: ignore[no-untyped-
     return delta if 0.0 <= delta <= 1.0 else -1.0
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@kernel(error_model="numpy", forceinline=True)
 def best_offload(o, i, load_w, k):  # type: ignore[no-untyped-def]
     """What offloading costs: overhead, delay_s, energy_j, candidate cut, delta, missed deadline.
 
@@ -84,14 +84,14 @@ def best_offload(o, i, load_w, k):  # type: ignore[no-untyped-def]
     return best, best_s, best_j, best_cut, best_delta, best_late
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def best_option(o, i, load_w, k):  # type: ignore[no-untyped-def]
     """Overhead, delay_s, energy_j, candidate cut and delta of offloading."""
     overhead, seconds, joule, cut, delta, _ = best_offload(o, i, load_w, k)
     return overhead, seconds, joule, cut, delta
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@kernel(error_model="numpy", forceinline=True)
 def gain(o, i, load_w, k):  # type: ignore[no-untyped-def]
     """QoS that offloading adds to home; -inf where its deadline cannot be met."""
     overhead, _, _, _, _, late = best_offload(o, i, load_w, k)
@@ -100,7 +100,7 @@ def gain(o, i, load_w, k):  # type: ignore[no-untyped-def]
     return math.log2((o.threshold + o.local_overhead[i]) / (o.threshold + overhead))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def gains(o, loads_w, k):  # type: ignore[no-untyped-def]
     """`gain` of every service at every load [L]: [N, L]."""
     table = np.empty((len(o.power_w), len(loads_w)))
@@ -110,7 +110,7 @@ def gains(o, loads_w, k):  # type: ignore[no-untyped-def]
     return table
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def acceptable(o, i, overhead, late, slack):  # type: ignore[no-untyped-def]
     """Whether the deadline is met and offloading costs at most (1 + slack) times home; the latter
     is not asked of a service that is late at home where `require_profitable` does not ask it."""
@@ -121,14 +121,14 @@ def acceptable(o, i, overhead, late, slack):  # type: ignore[no-untyped-def]
     return overhead <= o.local_overhead[i] * (1.0 + slack)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def may_offload(o, i, load_w, k, slack):  # type: ignore[no-untyped-def]
     """Whether offloading at this load is `acceptable`."""
     overhead, _, _, _, _, late = best_offload(o, i, load_w, k)
     return acceptable(o, i, overhead, late, slack)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def thresholds_within(o, k, slack):  # type: ignore[no-untyped-def]
     """`thresholds` with another tolerance than the evaluator's on what is profitable."""
     services = len(o.power_w)
@@ -157,7 +157,7 @@ def thresholds_within(o, k, slack):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def thresholds(o, k):  # type: ignore[no-untyped-def]
     """The largest load [N] at which each service may offload, -inf if it may not even alone.
 

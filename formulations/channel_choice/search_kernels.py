@@ -7,16 +7,22 @@ of all groups are held for k - 1, k and k + 1.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import njit
 
 from formulations.channel_choice.overhead_kernels import gain
+from optkit.kernels import kernel
 
 #: What counts as better, so that rounding does not keep the search going.
 _BETTER = 1e-10
 
+# Literals would be types of their own, see `kernel`.
+_NOBODY: Any = np.int64(-1)
+_HOME: Any = np.int64(0)
 
-@njit(cache=True)
+
+@kernel
 def group_worth(o, k, group, members, count, penalty):  # type: ignore[no-untyped-def]
     """Gain of a group; each service that misses its deadline costs a penalty."""
     late = o.late_at_home
@@ -39,7 +45,7 @@ def group_worth(o, k, group, members, count, penalty):  # type: ignore[no-untype
     return total
 
 
-@njit(cache=True)
+@kernel
 def _with(members, count, out, joins, trial):  # type: ignore[no-untyped-def]
     """Members without `out` and with `joins` (-1 for nobody), into trial; their number."""
     kept = 0
@@ -53,7 +59,7 @@ def _with(members, count, out, joins, trial):  # type: ignore[no-untyped-def]
     return kept
 
 
-@njit(cache=True)
+@kernel
 def _value_group(o, k, group, members, size, penalty, worth):  # type: ignore[no-untyped-def]
     if not o.equal_share:
         worth[:, group] = group_worth(o, k, group, members[group], size[group], penalty)
@@ -63,14 +69,14 @@ def _value_group(o, k, group, members, size, penalty, worth):  # type: ignore[no
         worth[step, group] = group_worth(o, at, group, members[group], size[group], penalty)
 
 
-@njit(cache=True)
+@kernel
 def _value_groups(o, k, members, size, penalty, worth):  # type: ignore[no-untyped-def]
     """Worths of all groups at k - 1, k and k + 1 offloaders, into worth [3, M + 1]."""
     for group in range(len(size)):
         _value_group(o, k, group, members, size, penalty, worth)
 
 
-@njit(cache=True)
+@kernel
 def _revalue(o, k, members, size, penalty, worth, before, a, b):  # type: ignore[no-untyped-def]
     """After a change of groups a and b: only these, unless the number of offloaders changed."""
     if o.equal_share and k != before:
@@ -80,7 +86,7 @@ def _revalue(o, k, members, size, penalty, worth, before, a, b):  # type: ignore
         _value_group(o, k, group, members, size, penalty, worth)
 
 
-@njit(cache=True)
+@kernel
 def _fill_members(channel, members, size):  # type: ignore[no-untyped-def]
     size[:] = 0
     for i in range(len(channel)):
@@ -90,16 +96,16 @@ def _fill_members(channel, members, size):  # type: ignore[no-untyped-def]
     return len(channel) - size[0]
 
 
-@njit(cache=True)
+@kernel
 def _relocate(members, size, i, a, b, trial):  # type: ignore[no-untyped-def]
-    count = _with(members[a], size[a], i, -1, trial)
+    count = _with(members[a], size[a], i, _NOBODY, trial)
     members[a, :count] = trial[:count]
     size[a] = count
     members[b, size[b]] = i
     size[b] += 1
 
 
-@njit(cache=True)
+@kernel
 def climb(o, channel, order, stale, penalty):  # type: ignore[no-untyped-def]
     """Move single services and swap pairs, whatever helps first, until nothing does.
 
@@ -150,7 +156,7 @@ def climb(o, channel, order, stale, penalty):  # type: ignore[no-untyped-def]
     return worth[1].sum()
 
 
-@njit(cache=True)
+@kernel
 def _first_empty(size, a):  # type: ignore[no-untyped-def]
     """The first empty channel but `a`, -1 if there is none."""
     for group in range(1, len(size)):
@@ -159,7 +165,7 @@ def _first_empty(size, a):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(cache=True)
+@kernel
 def _between(o, k, channel, members, size, trial, worth, a, b, penalty):  # type: ignore[no-untyped-def]
     """Every helpful move from group a to b and, if a < b, every helpful swap."""
     moved = False
@@ -168,9 +174,9 @@ def _between(o, k, channel, members, size, trial, worth, a, b, penalty):  # type
     while place < size[a]:
         i = members[a, place]
         after = k + step - 1
-        count = _with(members[b], size[b], -1, i, trial)
+        count = _with(members[b], size[b], _NOBODY, i, trial)
         change = group_worth(o, after, b, trial, count, penalty) - worth[step, b]
-        count = _with(members[a], size[a], i, -1, trial)
+        count = _with(members[a], size[a], i, _NOBODY, trial)
         change += group_worth(o, after, a, trial, count, penalty) - worth[step, a]
         if step != 1 and o.equal_share:
             change += worth[step].sum() - worth[1].sum()
@@ -205,7 +211,7 @@ def _between(o, k, channel, members, size, trial, worth, a, b, penalty):  # type
     return k, moved
 
 
-@njit(cache=True)
+@kernel
 def grow(o, channel, penalty):  # type: ignore[no-untyped-def]
     """Offload one service after another, always the pair of service and channel that gains most
     for all; channel [N] is changed in place."""
@@ -220,7 +226,7 @@ def grow(o, channel, penalty):  # type: ignore[no-untyped-def]
     joined = np.full((services, groups), np.nan)  # worth of a group with a service, if known
     late = o.late_at_home
     while True:
-        best, best_i, best_b = _BETTER, -1, 0
+        best, best_i, best_b = _BETTER, _NOBODY, _HOME
         others = worth[2].sum() - worth[1].sum()
         empty = 0
         for b in range(1, groups):
@@ -232,7 +238,7 @@ def grow(o, channel, penalty):  # type: ignore[no-untyped-def]
                 if channel[i] != 0:
                     continue
                 if np.isnan(joined[i, b]):
-                    count = _with(members[b], size[b], -1, i, trial)
+                    count = _with(members[b], size[b], _NOBODY, i, trial)
                     joined[i, b] = group_worth(o, k + 1, b, trial, count, penalty)
                 change = joined[i, b] - worth[2, b] + others
                 if late[i]:
@@ -241,10 +247,10 @@ def grow(o, channel, penalty):  # type: ignore[no-untyped-def]
                     best, best_i, best_b = change, i, b
         if best_i < 0:
             return worth[1].sum()
-        _relocate(members, size, best_i, 0, best_b, trial)
+        _relocate(members, size, best_i, _HOME, best_b, trial)
         channel[best_i] = best_b
         k += 1
-        _revalue(o, k, members, size, penalty, worth, k - 1, 0, best_b)
+        _revalue(o, k, members, size, penalty, worth, k - 1, _HOME, best_b)
         if o.equal_share:
             joined[:] = np.nan
         else:

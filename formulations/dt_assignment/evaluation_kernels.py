@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from optkit.kernels import kernel
 
 EQUAL, PROPORTIONAL, OPTIMAL, WSPT = 1, 2, 3, 4  # as in sharing.RULES
 
 
-@njit(cache=True)
+@kernel
 def add_up(  # type: ignore[no-untyped-def]
     decisions, allowed, transfer_s, compute_s, energy_j, weight, devices, largest_input_bits,
     backhaul_s_per_bit, demand, rule, orders, latency, sums, load,

@@ -6,14 +6,18 @@ more twin as sums, so that a move costs a few operations whatever the instance's
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from optkit.kernels import kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+#: No twin and no server. A literal would be a type of its own, see `kernel`.
+NONE: Any = np.int64(-1)
 
 
 class Placement(NamedTuple):
@@ -51,7 +55,7 @@ class Placement(NamedTuple):
         )
 
 
-@njit(cache=True)
+@kernel
 def refresh(g, p, s):  # type: ignore[no-untyped-def]
     """Work out sums, cost and excess of server s from its list."""
     resources = p.use.shape[0]
@@ -88,16 +92,16 @@ def refresh(g, p, s):  # type: ignore[no-untyped-def]
             )
             k = p.following[k]
     p.part_sum[s], p.other_sum[s], p.devices[s] = part_sum, other_sum, devices
-    over = overload(p.use, g.demand, g.room, g.scale, s, -1, -1)
+    over = overload(p.use, g.demand, g.room, g.scale, s, NONE, NONE)
     if g.strained:
-        extra, late = strain(g, p, s, -1, -1)
+        extra, late = strain(g, p, s, NONE, NONE)
         p.shared[s] = extra
         cost += extra
         over += late
     p.cost[s], p.excess[s] = cost, over
 
 
-@njit(cache=True)
+@kernel
 def overload(use, demand, room, scale, s, add, drop):  # type: ignore[no-untyped-def]
     """Excess over the limits of server s with one twin more and one less (-1: none)."""
     total = 0.0
@@ -112,7 +116,7 @@ def overload(use, demand, room, scale, s, add, drop):  # type: ignore[no-untyped
     return total
 
 
-@njit(cache=True)
+@kernel
 def strain(g, p, s, add, drop):  # type: ignore[no-untyped-def]
     """Cost of the shared backhaul and relative lateness on server s, one twin more, one less."""
     devices, total = p.devices[s], p.part_sum[s]
@@ -143,7 +147,7 @@ def strain(g, p, s, add, drop):  # type: ignore[no-untyped-def]
     return cost, late
 
 
-@njit(cache=True)
+@kernel
 def ordered_sum(slope, part, position, head, following, s, m, skip):  # type: ignore[no-untyped-def]
     """Pair costs of twin m with the twins of server s, but m itself and `skip`, if ordered."""
     cost, own_slope, own_part, rank = 0.0, slope[s, m], part[s, m], position[s, m]
@@ -158,16 +162,16 @@ def ordered_sum(slope, part, position, head, following, s, m, skip):  # type: ig
     return cost
 
 
-@njit(cache=True)
+@kernel
 def joining(g, p, s, m):  # type: ignore[no-untyped-def]
     """Cost that twin m, which is elsewhere, adds to server s."""
     if g.ordered:
-        pairs = ordered_sum(g.slope, g.part, g.position, p.head, p.following, s, m, -1)
+        pairs = ordered_sum(g.slope, g.part, g.position, p.head, p.following, s, m, NONE)
         return g.base[s, m] + pairs
     return g.base[s, m] + g.slope[s, m] * p.part_sum[s] + g.other_slope[s, m] * p.other_sum[s]
 
 
-@njit(cache=True)
+@kernel
 def place(g, p, m, s):  # type: ignore[no-untyped-def]
     """Move twin m to server s (-1: nowhere)."""
     old = p.server[m]
@@ -197,14 +201,14 @@ def place(g, p, m, s):  # type: ignore[no-untyped-def]
     refresh(g, p, s)
 
 
-@njit(cache=True)
+@kernel
 def load(g, p, server):  # type: ignore[no-untyped-def]
     """Fill an empty placement."""
     for m in range(len(server)):
         place(g, p, m, server[m])
 
 
-@njit(cache=True)
+@kernel
 def fill(g, p, order):  # type: ignore[no-untyped-def]
     """Place the twins in order, each where it adds least within limits and deadlines.
 
@@ -212,15 +216,15 @@ def fill(g, p, order):  # type: ignore[no-untyped-def]
     """
     for n in range(len(order)):
         m = order[n]
-        target, least, least_over = -1, np.inf, np.inf
+        target, least, least_over = NONE, np.inf, np.inf
         for s in range(len(p.head)):
             if g.base[s, m] == np.inf:
                 continue
-            over = overload(p.use, g.demand, g.room, g.scale, s, m, -1)
+            over = overload(p.use, g.demand, g.room, g.scale, s, m, NONE)
             cost = joining(g, p, s, m)
             if g.strained:
-                extra, late = strain(g, p, s, m, -1)
-                now, _ = strain(g, p, s, -1, -1)
+                extra, late = strain(g, p, s, m, NONE)
+                now, _ = strain(g, p, s, NONE, NONE)
                 cost += extra - now
                 over += late
             over = max(0.0, over - p.excess[s])
@@ -229,7 +233,7 @@ def fill(g, p, order):  # type: ignore[no-untyped-def]
         place(g, p, m, target)
 
 
-@njit(cache=True)
+@kernel
 def joining_all(g, p, cost):  # type: ignore[no-untyped-def]
     """Fill cost [S, M]: what every twin adds to every server, itself left out."""
     for s in range(cost.shape[0]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from formulations.dt_assignment import placement_kernels, search_kernels
 from formulations.dt_assignment.groups import Groups
 from formulations.dt_assignment.instance import TwinAssignment
 from formulations.dt_assignment.placement_kernels import Placement
+from optkit.kernels import now_s
 from optkit.run import Run
 from optkit.search.batches import at_least
 
@@ -181,11 +181,11 @@ class Search:
         """
         if heat is None:
             heat = _HEAT_SHARED if self._groups.slope.any() else _HEAT
-        begin, done, settled = time.monotonic(), 0, False
+        begin, done, settled = now_s(), 0, False
         best_value = np.array([self.best.excess, self.best.cost])
         best = self.best.x.copy()
         while True:
-            spent = (time.monotonic() - begin) / time_s
+            spent = (now_s() - begin) / time_s
             left = max(0.0, 1.0 - max(spent, done / kicks if kicks else 1.0))
             count = min(self._batch, kicks - done) if settled else 0
             before, value = best_value.copy(), self._value()
@@ -203,6 +203,6 @@ class Search:
             settled = settled or self._moves >= _MOVES * len(best) or self._value() == value
             done += count
             run.iterations += count
-            late = time.monotonic() - begin >= time_s
+            late = now_s() - begin >= time_s
             if (settled and done >= kicks) or late or run.stopped():
                 return self.best

@@ -6,9 +6,9 @@ Limits and deadlines may be broken at a price; the search raises and lowers it.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from formulations.dt_assignment.placement_kernels import ordered_sum, overload, place, strain
+from formulations.dt_assignment.placement_kernels import NONE, ordered_sum, overload, place, strain
+from optkit.kernels import kernel
 
 #: A move must gain more than this part of the typical cost of a twin.
 _GAIN = 1e-10
@@ -16,18 +16,18 @@ _GAIN = 1e-10
 _PARTNERS = 64
 
 
-@njit(cache=True)
+@kernel
 def strain_change(g, p, s, t, m, j, price):  # type: ignore[no-untyped-def]
     """Change of backhaul cost and priced lateness when m goes from s to t, j (or -1) back."""
     change = 0.0
     for server, add, drop in ((s, j, m), (t, m, j)):
         cost, late = strain(g, p, server, add, drop)
-        now, late_now = strain(g, p, server, -1, -1)
+        now, late_now = strain(g, p, server, NONE, NONE)
         change += cost - now + price * (late - late_now)
     return change
 
 
-@njit(cache=True)
+@kernel
 def best_move(g, p, s, near, guests, first_guest, price, gain):  # type: ignore[no-untyped-def]
     """Best shift or swap that changes server s: (twin, its new server, twin that comes back).
 
@@ -50,15 +50,15 @@ def best_move(g, p, s, near, guests, first_guest, price, gain):  # type: ignore[
     while m >= 0:
         relief = 0.0
         if limited:
-            relief = overload(use, demand, room, scale, s, -1, m)
-            relief -= overload(use, demand, room, scale, s, -1, -1)
+            relief = overload(use, demand, room, scale, s, NONE, m)
+            relief -= overload(use, demand, room, scale, s, NONE, NONE)
         for c in range(near.shape[1]):
             t = near[m, c]
             if t < 0:
                 break
             if t == s:
                 continue
-            j = -1  # first the shift, then swaps with the twins of t
+            j = NONE  # first the shift, then swaps with the twins of t
             for _ in range(_PARTNERS + 1):
                 if j < 0 or base[s, j] < np.inf:
                     change = base[t, m] - leave[m]
@@ -80,12 +80,12 @@ def best_move(g, p, s, near, guests, first_guest, price, gain):  # type: ignore[
                     if change - relieved < least:
                         if limited:
                             over = overload(use, demand, room, scale, t, m, j)
-                            over -= overload(use, demand, room, scale, t, -1, -1)
+                            over -= overload(use, demand, room, scale, t, NONE, NONE)
                             if j < 0:
                                 over += relief
                             else:
                                 over += overload(use, demand, room, scale, s, j, m)
-                                over -= overload(use, demand, room, scale, s, -1, -1)
+                                over -= overload(use, demand, room, scale, s, NONE, NONE)
                             change += price * over
                         if strained:
                             change += strain_change(g, p, s, t, m, j, price)
@@ -102,24 +102,24 @@ def best_move(g, p, s, near, guests, first_guest, price, gain):  # type: ignore[
             continue
         change = base[s, m] - leave[m]
         if ordered:
-            change += ordered_sum(slope, part, position, head, following, s, m, -1)
+            change += ordered_sum(slope, part, position, head, following, s, m, NONE)
         else:
             change += slope[s, m] * part_sum[s] + other_slope[s, m] * other_sum[s]
         if change - price * (excess[s] + excess[t]) - shared[s] - shared[t] < least:
             if limited:
-                over = overload(use, demand, room, scale, s, m, -1)
-                over -= overload(use, demand, room, scale, s, -1, -1)
-                over += overload(use, demand, room, scale, t, -1, m)
-                over -= overload(use, demand, room, scale, t, -1, -1)
+                over = overload(use, demand, room, scale, s, m, NONE)
+                over -= overload(use, demand, room, scale, s, NONE, NONE)
+                over += overload(use, demand, room, scale, t, NONE, m)
+                over -= overload(use, demand, room, scale, t, NONE, NONE)
                 change += price * over
             if strained:
-                change += strain_change(g, p, t, s, m, -1, price)
+                change += strain_change(g, p, t, s, m, NONE, price)
             if change < least:
                 least, twin, target, back = change, m, s, -1
     return twin, target, back
 
 
-@njit(cache=True)
+@kernel
 def descend(g, p, queue, queued, waiting, near, guests, first_guest, price, gain, log, logged):  # type: ignore[no-untyped-def]
     """Best moves of the waiting servers until none gains; moves go to the log [.., 2].
 
@@ -151,7 +151,7 @@ def descend(g, p, queue, queued, waiting, near, guests, first_guest, price, gain
     return logged
 
 
-@njit(cache=True)
+@kernel
 def draw(state):  # type: ignore[no-untyped-def]
     """Next number in [0, 1) of a xorshift generator with 64 bits of state."""
     x = state[0]
@@ -162,7 +162,7 @@ def draw(state):  # type: ignore[no-untyped-def]
     return np.float64(x >> np.uint64(11)) / 9007199254740992.0
 
 
-@njit(cache=True)
+@kernel
 def kicked(g, p, near, guests, first_guest, best, best_value, counts, price, heat, unit, state):  # type: ignore[no-untyped-def]
     """Kick, descend and accept or undo, again and again; without kicks descend once.
 
@@ -185,7 +185,7 @@ def kicked(g, p, near, guests, first_guest, best, best_value, counts, price, hea
     for s in range(servers):
         queue[s], queued[s] = s, True
     while True:
-        cost, excess, logged = p.cost.sum(), p.excess.sum(), 0
+        cost, excess, logged = p.cost.sum(), p.excess.sum(), np.int64(0)
         if turn > 0:
             waiting, m = 0, int(draw(state) * twins)
             for _ in range(1 + int(draw(state) * 5)):

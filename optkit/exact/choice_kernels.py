@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from optkit.kernels import kernel
 
 CAPACITY, SHARING, LINEAR = 0, 1, 2
 
@@ -23,7 +24,7 @@ KNEE = 0.9999
 """Load above which the cost of a sharing server is continued by a straight line in searches."""
 
 
-@njit(cache=True)
+@kernel
 def load_cost(kind, size, slope, load):
     """Exact cost of a load: infinite for an overloaded server or a broken capacity."""
     if kind == CAPACITY:
@@ -33,7 +34,7 @@ def load_cost(kind, size, slope, load):
     return size * load * (1.0 + slope * load)
 
 
-@njit(cache=True)
+@kernel
 def marginal(kind, size, slope, load):
     """Derivative of the cost at a load; beyond the knee that at the knee."""
     if kind == CAPACITY:
@@ -43,7 +44,7 @@ def marginal(kind, size, slope, load):
     return size * (1.0 + 2.0 * slope * load)
 
 
-@njit(cache=True)
+@kernel
 def conjugate(kind, size, slope, price):
     """Minimum over loads W >= 0 of cost(W) - price * W, and the load that attains it."""
     if kind == CAPACITY:
@@ -62,7 +63,7 @@ def conjugate(kind, size, slope, price):
     return -size * excess * excess / (4.0 * slope), excess / (2.0 * slope)
 
 
-@njit(cache=True)
+@kernel
 def evaluate_choice(cost, load, kind, size, slope, base, choice):
     """Objective of a choice (infinite when a limit is broken) and its loads [R]."""
     total = base.copy()
@@ -76,7 +77,7 @@ def evaluate_choice(cost, load, kind, size, slope, base, choice):
     return value, total
 
 
-@njit(cache=True)
+@kernel
 def dual_value(starts, cost, load, kind, size, slope, base, price, choice):
     """Lagrangian bound at ``price``; ``choice`` receives the cheapest column of each group.
 
@@ -106,7 +107,7 @@ def dual_value(starts, cost, load, kind, size, slope, base, price, choice):
     return value, gradient
 
 
-@njit(cache=True)
+@kernel
 def newton_step(hessian, gradient):
     """Solve ``hessian @ step = gradient`` (lower triangle, overwritten) by Cholesky."""
     n = len(gradient)
@@ -132,7 +133,7 @@ def newton_step(hessian, gradient):
     return step
 
 
-@njit(cache=True)
+@kernel
 def centre(starts, cost, load, price, barrier, excess, share):
     """Dual slacks ``excess`` [C], group prices [K] (returned) and shares [C] on the central path.
 
@@ -167,7 +168,7 @@ def centre(starts, cost, load, price, barrier, excess, share):
     return level
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def interior(
     starts, cost, load, kind, size, slope, base, start, barrier, tolerance, cutoff, rounds
 ):  # fmt: skip
@@ -320,7 +321,7 @@ def interior(
     return best_price, best, share
 
 
-@njit(cache=True)
+@kernel
 def cheapest(starts, cost, load, price, count):
     """The ``count`` columns of least reduced cost of each group, cheapest first.
 

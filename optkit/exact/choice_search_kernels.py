@@ -7,7 +7,6 @@ Array names and shapes are those of `optkit.exact.choice_kernels`.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from optkit.exact.choice_kernels import (
     CAPACITY,
@@ -19,12 +18,13 @@ from optkit.exact.choice_kernels import (
     interior,
     load_cost,
 )
+from optkit.kernels import kernel
 
 FULL = KNEE / (1.0 - KNEE)
 STEEP = 1.0 / (1.0 - KNEE) ** 2
 
 
-@njit(cache=True)
+@kernel
 def soft_cost(kind, size, slope, load, penalty):
     """Cost of a load, continued finitely beyond its limit so that descent leaves overload.
 
@@ -42,7 +42,7 @@ def soft_cost(kind, size, slope, load, penalty):
     return size * load * (1.0 + slope * load)
 
 
-@njit(cache=True)
+@kernel
 def descend(starts, cost, load, kind, size, slope, base, penalty, near, near_starts, choice):
     """Local search by best responses of one group, then of pairs of groups.
 
@@ -125,7 +125,7 @@ def descend(starts, cost, load, kind, size, slope, base, penalty, near, near_sta
     return evaluate_choice(cost, load, kind, size, slope, base, choice)[0], moved
 
 
-@njit(cache=True)
+@kernel
 def expand(
     value, total, first, last, cost, load, prices, offset, room, limit, quantum,
     new_value, new_total, parent, column, key, table, count,
@@ -213,7 +213,7 @@ def expand(
     return last, count
 
 
-@njit(cache=True)
+@kernel
 def probe(starts, cost, load, kind, size, slope, total, price, barrier):
     """Prices [J, R] that give good bounds on the completions of the loads ``total`` [J, R].
 
@@ -227,7 +227,7 @@ def probe(starts, cost, load, kind, size, slope, total, price, barrier):
     return prices
 
 
-@njit(cache=True)
+@kernel
 def completion_bounds(starts, cost, load, kind, size, slope, first, prices):
     """Bounds [K+1, J] on the cost of groups k.. and of all loads, at each of ``prices`` [J, R].
 
@@ -252,7 +252,7 @@ def completion_bounds(starts, cost, load, kind, size, slope, first, prices):
     return bounds
 
 
-@njit(cache=True)
+@kernel
 def finish(value, total, kind, size, slope):
     """Least objective of complete choices with costs ``value`` [n] and loads [n, R], and where."""
     best = np.inf

@@ -7,10 +7,11 @@ A task has `length` layers; layer m is entered from location a at location b at 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from optkit.kernels import kernel
 
 
-@njit(cache=True)
+@kernel
 def cost_to_go(arc, end, length, value, best):  # type: ignore[no-untyped-def]
     """Fill value[m, a], the least cost from location a with m layers done, and best[m, a], the
     location to go to (the lowest of equal ones). ``value[0, 0]`` is the cost of the task."""
@@ -30,7 +31,7 @@ def cost_to_go(arc, end, length, value, best):  # type: ignore[no-untyped-def]
             best[m, a] = choice
 
 
-@njit(cache=True)
+@kernel
 def follow(best, length, path):  # type: ignore[no-untyped-def]
     """Write the locations of the cheapest path into path[:length]."""
     at = 0
@@ -39,7 +40,7 @@ def follow(best, length, path):  # type: ignore[no-untyped-def]
         path[m] = at
 
 
-@njit(cache=True)
+@kernel
 def paths_within(arc, value, length, budget, paths, costs):  # type: ignore[no-untyped-def]
     """List every path of cost at most ``value[0, 0] + budget``.
 

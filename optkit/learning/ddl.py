@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,7 +44,7 @@ def decide(
     try:
         networks = Networks.restored(found.network, found.arrays)
         run.built()
-        began_s = time.perf_counter()
+        began_s = run.elapsed_s
         features = features_of(instance)
         assert features is not None  # as `applies` says
         networks.check(instance, features)
@@ -54,7 +52,7 @@ def decide(
         raise UsageError(f"{found.source}: {error}") from None
     decisions = networks.decide(features[None])[:, 0]
     best = best_of(instance, decisions)
-    took_s = time.perf_counter() - began_s
+    took_s = run.elapsed_s - began_s
     _report(instance, run, best)
     training = found.training
     run.note(

@@ -155,6 +155,7 @@ def _result(run: Run, method: Method, options: Mapping[str, Any], reason: StopRe
         details=dict(run.details),
         build_s=run.build_s,
         solve_s=elapsed - (run.build_s or 0.0),
+        compile_s=run.compile_s,
         trace=tuple(run.trace),
         versions=_versions(),
         unit=instance.unit,

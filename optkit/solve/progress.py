@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from optkit.errors import one_line
+from optkit.kernels import compiling_s, compiling_shown
 from optkit.result import relative_gap
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 _LINE_EVERY_S = 5.0
 _STATUS_EVERY_S = 0.25
+_COMPILING = "compiling kernels, on first use only"
 
 Callback = Callable[["Progress"], None]
 
@@ -36,7 +39,8 @@ def shown(line: Callable[[Any], str], quiet: bool) -> Iterator[Callable[[Any], N
         with _status_line(line) as callback:
             yield callback
     else:
-        yield _Throttled(_LINE_EVERY_S, lambda now: _print(line(now)))
+        with compiling_shown(_Once(lambda: _print(_COMPILING))):
+            yield _Throttled(_LINE_EVERY_S, lambda now: _print(line(now)))
 
 
 def describe(now: Progress, label: str, unit: str) -> str:
@@ -69,6 +73,20 @@ class _Throttled:
                 self._show(now)
 
 
+class _Once:
+    """Shows that kernels are compiled once that has taken long enough to be worth a line."""
+
+    def __init__(self, show: Callable[[], None]) -> None:
+        self._show = show
+        self._from_s = compiling_s() + _LINE_EVERY_S
+
+    def __call__(self) -> None:
+        if compiling_s() >= self._from_s:
+            self._from_s = math.inf
+            with contextlib.suppress(OSError, ValueError):
+                self._show()
+
+
 def _print(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -92,4 +110,5 @@ def _status_line(line: Callable[[Any], str]) -> Iterator[Callable[[Any], None]]:
             text = Text(line(now), no_wrap=True, overflow="ellipsis")
             live.update(text, refresh=True)
 
-        yield _Throttled(_STATUS_EVERY_S, show)
+        with compiling_shown(lambda: live.update(Text(_COMPILING), refresh=True)):
+            yield _Throttled(_STATUS_EVERY_S, show)

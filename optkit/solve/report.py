@@ -38,7 +38,8 @@ def block(task: Task, result: Result) -> str:
         details = {name: fact for name, fact in details.items() if name not in _GAME}
     rows += _group("details", details)
     build = "" if result.build_s is None else f"build {result.build_s:.3f} s, "
-    rows.append(("time", f"{build}solve {result.solve_s or 0.0:.3f} s"))
+    first = f", kernels compiled in {result.compile_s:.1f} s" if result.compile_s else ""
+    rows.append(("time", f"{build}solve {result.solve_s or 0.0:.3f} s{first}"))
     name = f": {result.instance}" if result.instance else ""
     lines = [f"{task.file}{name}"] + [f"  {title:<11}{text}" for title, text in rows]
     return "\n".join(one_line(line) for line in lines)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from core_toys import STORED
@@ -14,12 +13,12 @@ from optkit import Instance, load, registry
 
 
 class Clock:
-    """``time.monotonic`` of a run; seconds pass when the test says so."""
+    """The clock of a run; seconds pass when the test says so."""
 
     def __init__(self) -> None:
         self.now = 1000.0
 
-    def monotonic(self) -> float:
+    def now_s(self) -> float:
         return self.now
 
     def wait(self, seconds: float) -> None:
@@ -29,7 +28,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(optkit.run, "time", SimpleNamespace(monotonic=made.monotonic))
+    monkeypatch.setattr(optkit.run, "now_s", made.now_s)
     return made
 
 

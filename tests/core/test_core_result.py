@@ -97,7 +97,7 @@ def test_the_document_has_the_documented_fields() -> None:
     assert list(document) == [
         "problem", "instance", "instance_digest", "sense", "unit", "method", "options", "seed",
         "status", "reason", "x", "decision", "evaluation", "bound", "gap", "details", "build_s",
-        "solve_s", "trace", "versions",
+        "solve_s", "compile_s", "trace", "versions",
     ]  # fmt: skip
     assert list(document["evaluation"]) == ["objective", "scale", "terms", "violations"]
 

@@ -9,10 +9,11 @@ Arrays over counts start at 0, where nothing is hosted and values are 0.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from optkit.kernels import kernel
 
 
-@njit(cache=True)
+@kernel
 def sort_differences(send, stay, p, n, order, best):  # type: ignore[no-untyped-def]
     """Sort services by send[i, p] - stay[i, n]; best [m + 1] becomes the value of sending o.
 
@@ -37,7 +38,7 @@ def sort_differences(send, stay, p, n, order, best):  # type: ignore[no-untyped-
         best[o + 1] = best[o] + difference[order[o]]
 
 
-@njit(cache=True)
+@kernel
 def join(arrivals, message, joined, taken):  # type: ignore[no-untyped-def]
     """Max-plus convolution, for every count n at this server, of what its children send.
 
@@ -54,7 +55,7 @@ def join(arrivals, message, joined, taken):  # type: ignore[no-untyped-def]
                     taken[s + o, n] = o
 
 
-@njit(cache=True)
+@kernel
 def send_up(stay, send, arrivals, best, count):  # type: ignore[no-untyped-def]
     """What a server with all that hangs on it is worth to its nearest server.
 
@@ -85,7 +86,7 @@ def send_up(stay, send, arrivals, best, count):  # type: ignore[no-untyped-def]
                     count[o, p] = n
 
 
-@njit(cache=True)
+@kernel
 def meet(stay_u, send_u, arrivals_u, stay_v, send_v, arrivals_v, best):  # type: ignore[no-untyped-def]
     """Two servers that are each other's nearest; the best (o_u, n_u, o_v, n_v) goes to best [4]."""
     m_u, counts_u = stay_u.shape

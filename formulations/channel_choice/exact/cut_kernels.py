@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from optkit.kernels import kernel
 
 #: What a unit that rounding takes away counts, so that a search has a slope to climb.
 _NEARLY = 1e-3
 
 
-@njit(cache=True)
+@kernel
 def fill_triples(inside, weight, least, triples, excess):  # type: ignore[no-untyped-def]
     """Triples of which the chosen coalitions with two members or more weigh above 1.
 
@@ -49,7 +50,7 @@ def fill_triples(inside, weight, least, triples, excess):  # type: ignore[no-unt
     return found
 
 
-@njit(cache=True)
+@kernel
 def _left_side(inside, weight, chosen, multiplier, unit):  # type: ignore[no-untyped-def]
     """Weight of the rounded-down coalitions, and a little for what rounding takes away."""
     total = 0.0
@@ -63,7 +64,7 @@ def _left_side(inside, weight, chosen, multiplier, unit):  # type: ignore[no-unt
     return total
 
 
-@njit(cache=True)
+@kernel
 def climb_cut(inside, weight, chosen, multiplier, unit):  # type: ignore[no-untyped-def]
     """Choose a service for each multiplier: greedily where `chosen` is -1, then one at a time for
     another as long as that raises the left side. Returns the left side of the cut."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from formulations.channel_choice.overhead_kernels import gain
+from optkit.kernels import kernel
 
 
-@njit(cache=True)
+@kernel
 def fill_values(o, k, limits, values):  # type: ignore[no-untyped-def]
     """Gain of every subset that shares a channel, into values [2^N]; -inf where it may not.
 
@@ -35,7 +35,7 @@ def fill_values(o, k, limits, values):  # type: ignore[no-untyped-def]
         values[subset] = total
 
 
-@njit(cache=True)
+@kernel
 def fill_layer(values, before, mandatory, size, begin, end, best, choice):  # type: ignore[no-untyped-def]
     """One more channel: the best total of each subset numbered begin to end - 1.
 

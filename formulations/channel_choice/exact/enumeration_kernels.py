@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from formulations.channel_choice.coalition_kernels import coalition_value, dominated
+from optkit.kernels import kernel
 
 
-@njit(cache=True)
+@kernel
 def enumerate_from(  # type: ignore[no-untyped-def]
     o, k, limits, order, first, most_members, nodes, member, start, value, found
 ):

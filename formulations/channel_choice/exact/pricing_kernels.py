@@ -9,10 +9,10 @@ partial coalition; whatever survives is valued exactly.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from formulations.channel_choice.coalition_kernels import coalition_value, dominated
 from formulations.channel_choice.overhead_kernels import gain
+from optkit.kernels import kernel
 
 #: Of packing units: a load that rounding carries over a unit's edge still counts as below it.
 _EDGE = 1e-9
@@ -20,7 +20,7 @@ _EDGE = 1e-9
 _HALVINGS = 12
 
 
-@njit(cache=True)
+@kernel
 def order_items(worth, power_w, least, item):  # type: ignore[no-untyped-def]
     """Sort the services that a level admits by worth per watt, into item [N]; their number."""
     count = 0
@@ -35,7 +35,7 @@ def order_items(worth, power_w, least, item):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True)
+@kernel
 def packing_root(worth, power_w, item, count, capacity_w):  # type: ignore[no-untyped-def]
     """Largest worth of a fractional packing of sorted items."""
     total = 0.0
@@ -51,7 +51,7 @@ def packing_root(worth, power_w, item, count, capacity_w):  # type: ignore[no-un
     return total
 
 
-@njit(cache=True)
+@kernel
 def fill_packing(worth, power_w, item, count, unit_w, best):  # type: ignore[no-untyped-def]
     """Largest worth of items a, a+1 ... within c units of load, into best [count + 1, units + 1].
 
@@ -72,7 +72,7 @@ def fill_packing(worth, power_w, item, count, unit_w, best):  # type: ignore[no-
             row[c] = max(with_item, later[c])
 
 
-@njit(cache=True)
+@kernel
 def search_level(  # type: ignore[no-untyped-def]
     o, k, limits, cuts, dual, base, worth, low_w, high_w, item, count, best, floor, keep_all,
     nodes, members, starts, values, reduced, found,
@@ -170,7 +170,7 @@ def search_level(  # type: ignore[no-untyped-def]
             floor = real
 
 
-@njit(cache=True)
+@kernel
 def search_levels(  # type: ignore[no-untyped-def]
     o, k, limits, cuts, dual, base, low_w, high_w, table, sequence, least, floor, part, keep_all,
     nodes, patience, thorough, units, members, starts, values, reduced, level_upper,
@@ -199,7 +199,7 @@ def search_levels(  # type: ignore[no-untyped-def]
     worth = np.empty(services)
     ends_w = np.empty(_HALVINGS + 2)
     power_w = o.power_w
-    found = 0
+    found = np.int64(0)  # see `kernel`
     top = floor
     upper = floor
     for place in range(len(sequence)):

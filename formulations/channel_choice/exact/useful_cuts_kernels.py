@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
+from optkit.kernels import kernel
 
 
-@njit(cache=True)
+@kernel
 def drop_dominated(corners, order, count, kept):  # type: ignore[no-untyped-def]
     """Clear kept [N, C] where another cut of the service costs no more at every corner.
 

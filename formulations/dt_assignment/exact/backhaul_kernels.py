@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from optkit.kernels import kernel
 
 
-@njit(cache=True)
+@kernel
 def fill(gain, weight, order, room):  # type: ignore[no-untyped-def]
     """Dantzig's bound: items by falling gain per weight until the room is full.
 
@@ -40,7 +41,7 @@ def fill(gain, weight, order, room):  # type: ignore[no-untyped-def]
     return bound, price, taken
 
 
-@njit(cache=True)
+@kernel
 def knapsack(gain, weight, room):  # type: ignore[no-untyped-def]
     """The items [n] bool of most gain whose whole weights fit, by dynamic programming."""
     items = len(gain)

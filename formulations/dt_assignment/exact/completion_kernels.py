@@ -9,13 +9,14 @@ linear functions, so that interpolation stays below it; uses are rounded down.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from optkit.kernels import kernel
 
 #: Added before a use is rounded down to the grid, against rounding from below.
 _ROUND = 1e-9
 
 
-@njit(cache=True)
+@kernel
 def fill_table(v, rise, part, steps, n, shape, width, table):  # type: ignore[no-untyped-def]
     """Bounds [n + 1, cells] on what the items i.. can contribute; returns nothing.
 
@@ -53,7 +54,7 @@ def fill_table(v, rise, part, steps, n, shape, width, table):  # type: ignore[no
                     table[i, base + a] = value if value < old else old
 
 
-@njit(cache=True)
+@kernel
 def look(table, row, shape, width, z, b, c):  # type: ignore[no-untyped-def]
     """Bound in a row of the table at sum z and cells b, c of the resources."""
     na = shape[0]
@@ -68,13 +69,13 @@ def look(table, row, shape, width, z, b, c):  # type: ignore[no-untyped-def]
     return value + (u - j) * (table[row, base + j + 1] - value)
 
 
-@njit(cache=True)
+@kernel
 def cell(use, step, cells):  # type: ignore[no-untyped-def]
     """Cell of a use: rounded down, at most the last."""
     return min(int(use / step + _ROUND), cells - 1)
 
 
-@njit(cache=True)
+@kernel
 def gather(g, grid, s, pi, is_open, level, most):  # type: ignore[no-untyped-def]
     """The items of server s in the order of the search, with the row of the table of each.
 
@@ -131,7 +132,7 @@ def gather(g, grid, s, pi, is_open, level, most):  # type: ignore[no-untyped-def
     return items, row, negative[:below]
 
 
-@njit(cache=True)
+@kernel
 def tabulate(grid, s, items, negative, level, extra, table):  # type: ignore[no-untyped-def]
     """Fill the table of server s from its items of negative cost, `extra` [n] added to their costs.
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import sparse
 
 from formulations.dt_assignment.exact.columns import Columns
+from optkit.kernels import kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -114,7 +114,7 @@ def violated(
     return np.asarray(found[np.array(kept, dtype=np.int64)])
 
 
-@njit(cache=True)
+@kernel
 def triples(together, first, member, part, least, most):  # type: ignore[no-untyped-def]
     """Triples [K, 3] whose groups with two of them sum to more than `least`, and the sums.
 

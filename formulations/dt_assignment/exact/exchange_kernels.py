@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from optkit.kernels import kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,7 +40,7 @@ class Hosting(NamedTuple):
     used: Floats
 
 
-@njit(cache=True)
+@kernel
 def host(problem, hosting):  # type: ignore[no-untyped-def]
     """Fill members and use from the servers of the twins; the cost of the decision."""
     cost, demand = problem.cost, problem.demand
@@ -59,7 +60,7 @@ def host(problem, hosting):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True)
+@kernel
 def exchange(problem, price, hosting, group, limit):  # type: ignore[no-untyped-def]
     """Share the twins of a group of servers out among them at least cost.
 
@@ -179,7 +180,7 @@ def exchange(problem, price, hosting, group, limit):  # type: ignore[no-untyped-
     return current - best
 
 
-@njit(cache=True)
+@kernel
 def draw_group(first, size, near, hosting, group, rng):  # type: ignore[no-untyped-def]
     """Servers around the first one: each is near to a twin of one before it; how many."""
     member, members = hosting.member, hosting.members
@@ -204,7 +205,7 @@ def draw_group(first, size, near, hosting, group, rng):  # type: ignore[no-untyp
     return count
 
 
-@njit(cache=True)
+@kernel
 def _kick(problem, hosting, near, group, count, moves, rng):  # type: ignore[no-untyped-def]
     """Move twins of some servers to near ones, in exchange for others where there is no room."""
     demand = problem.demand
@@ -248,7 +249,7 @@ def _kick(problem, hosting, near, group, count, moves, rng):  # type: ignore[no-
             used[r, to] += demand[r, m, to]
 
 
-@njit(cache=True)
+@kernel
 def shake(problem, price, hosting, near, best, best_value, effort, heat, rng):  # type: ignore[no-untyped-def]
     """Kick the decision somewhere, exchange around there, and take it back if it got worse.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from optkit.kernels import kernel
 
 
-@njit(cache=True)
+@kernel
 def cheapest(cost, demand, price, use):  # type: ignore[no-untyped-def]
     """Value of the relaxation at prices [R, S] of whole limits, and the use [R, S] of its answer.
 
@@ -32,7 +33,7 @@ def cheapest(cost, demand, price, use):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(cache=True)
+@kernel
 def raise_limit_prices(cost, demand, price, best_price, ceiling, best, share, steps, patience):  # type: ignore[no-untyped-def]
     """Polyak's steps on prices of limits.
 

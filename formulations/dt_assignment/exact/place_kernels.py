@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from optkit.kernels import kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -81,7 +82,7 @@ def node_of(twins: int, servers: int, resources: int) -> Node:
     )
 
 
-@njit(cache=True)
+@kernel
 def knapsack(count, pack, room, weight, s, floor, limit):  # type: ignore[no-untyped-def]
     """Most that candidates can gain within shares `room` [R] of server s, by branch and bound.
 
@@ -151,7 +152,7 @@ def knapsack(count, pack, room, weight, s, floor, limit):  # type: ignore[no-unt
         i = k + 1
 
 
-@njit(cache=True)
+@kernel
 def settle(problem, is_open, node):  # type: ignore[no-untyped-def]
     """Forced twins, room and items of a node; False if a twin or a limit cannot be satisfied.
 
@@ -200,7 +201,7 @@ def settle(problem, is_open, node):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True)
+@kernel
 def gather(problem, place_price, node, s):  # type: ignore[no-untyped-def]
     """Fill ``node.pack`` with the items of a server that earn something, sorted; how many."""
     cost, demand, weight = problem.cost, problem.demand, problem.weight
@@ -228,7 +229,7 @@ def gather(problem, place_price, node, s):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True)
+@kernel
 def price_servers(problem, place_price, node, limit):  # type: ignore[no-untyped-def]
     """The bound at prices [M] of twins; the answer of every server goes into the node."""
     cost, weight = problem.cost, problem.weight
@@ -260,7 +261,7 @@ def price_servers(problem, place_price, node, limit):  # type: ignore[no-untyped
     return total
 
 
-@njit(cache=True)
+@kernel
 def begin_steps(place_price, node, share):  # type: ignore[no-untyped-def]
     """Forget earlier steps: the next ones begin at these prices [M] and go so far."""
     for m in range(len(place_price)):
@@ -268,7 +269,7 @@ def begin_steps(place_price, node, share):  # type: ignore[no-untyped-def]
     node.pace[0], node.pace[1], node.pace[2] = -np.inf, share, 0.0
 
 
-@njit(cache=True)
+@kernel
 def raise_place_prices(problem, place_price, node, target, ceiling, steps, patience, limit):  # type: ignore[no-untyped-def]
     """Volume steps on prices [M] of twins towards a ceiling, until the target is reached.
 
@@ -330,7 +331,7 @@ def raise_place_prices(problem, place_price, node, target, ceiling, steps, patie
     return best
 
 
-@njit(cache=True)
+@kernel
 def without_one(pack, other, count, skip):  # type: ignore[no-untyped-def]
     """Copy candidates but one; how many."""
     resources = pack.need.shape[0]
@@ -345,7 +346,7 @@ def without_one(pack, other, count, skip):  # type: ignore[no-untyped-def]
     return number
 
 
-@njit(cache=True)
+@kernel
 def fix_pairs(problem, place_price, node, bound, target, is_open, rise, limit):  # type: ignore[no-untyped-def]
     """Raise the bound for every open pair of the node, and close pairs that reach the target.
 

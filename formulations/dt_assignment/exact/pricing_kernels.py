@@ -8,15 +8,18 @@ search is exact, whatever the grid.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from formulations.dt_assignment.exact.completion_kernels import cell, gather, look, tabulate
+from optkit.kernels import kernel
 
 #: Where only the best groups are wanted, those of a cost above this part of the bound are not.
 _NEAR = 0.9
 
+# Groups of any size, and the first row: literals would be types of their own, see `kernel`.
+_ANY, _FIRST = np.int64(0), np.int64(0)
 
-@njit(cache=True)
+
+@kernel
 def search(items, n, level, ordered, row, completion, limits, cuts, met, kept, out, nodes):  # type: ignore[no-untyped-def]
     """Every group of cost at most the threshold, or the best few of them.
 
@@ -128,7 +131,7 @@ def search(items, n, level, ordered, row, completion, limits, cuts, met, kept, o
     return -1 if full else nodes
 
 
-@njit(cache=True)
+@kernel
 def scan(g, grid, prices, is_open, servers, threshold, keep, nodes, result, out):  # type: ignore[no-untyped-def]
     """Cheap groups on some servers, and a bound on the cheapest one of each.
 
@@ -226,7 +229,7 @@ def scan(g, grid, prices, is_open, servers, threshold, keep, nodes, result, out)
         price[s], exact[s] = min(lowest, state[3], threshold[s]), complete
 
 
-@njit(cache=True)
+@kernel
 def forced(g, grid, pi, is_open, servers, slack, least):  # type: ignore[no-untyped-def]
     """Bound least [S, M] on the cost of a group of server s with twin m, for the open pairs.
 
@@ -255,7 +258,7 @@ def forced(g, grid, pi, is_open, servers, slack, least):  # type: ignore[no-unty
                 if grid.resource[s, 1] >= 0:
                     c = cell(demand[grid.resource[s, 1], i], grid.step[s, 1], grid.cells[s, 1])
                 z = 0.0 if g.ordered or level > 0 else grid.part[s, m]
-                bound = v[i] + look(table, 0, shape, width, z, b, c)
+                bound = v[i] + look(table, _FIRST, shape, width, z, b, c)
                 if level > 0:
                     others = ahead[level] - v[i] if i < level else ahead[level - 1]
                     bound = max(bound, v[i] + others)
@@ -271,13 +274,13 @@ def forced(g, grid, pi, is_open, servers, slack, least):  # type: ignore[no-unty
                         else:
                             extra[e] = g.slope[s, twin[e]] * g.part[s, m]
                     others = negative[negative != i]
-                    shape, width = tabulate(grid, s, items, others, 0, extra, table)
+                    shape, width = tabulate(grid, s, items, others, _ANY, extra, table)
                     b, c = 0, 0
                     if grid.resource[s, 0] >= 0:
                         b = cell(demand[grid.resource[s, 0], i], grid.step[s, 0], grid.cells[s, 0])
                     if grid.resource[s, 1] >= 0:
                         c = cell(demand[grid.resource[s, 1], i], grid.step[s, 1], grid.cells[s, 1])
-                    bound = v[i] + look(table, 0, shape, width, 0.0, b, c)
+                    bound = v[i] + look(table, _FIRST, shape, width, 0.0, b, c)
                     least[s, m] = max(least[s, m], bound)
             if level == 0:
                 break

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from optkit.kernels import kernel
 
 
-@njit(cache=True)
+@kernel
 def merge(first, second, start, stop, merged):  # type: ignore[no-untyped-def]
     """Least of first[A] + second[U - A] over subsets A, for U = 4 start .. 4 stop - 1.
 
@@ -33,7 +34,7 @@ def merge(first, second, start, stop, merged):  # type: ignore[no-untyped-def]
         merged[4 * high + 3] = best3
 
 
-@njit(cache=True)
+@kernel
 def split(first, second, whole):  # type: ignore[no-untyped-def]
     """The subset A of a set at which first[A] + second[whole - A] is least."""
     best, at = first[whole] + second[0], whole

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from formulations.dt_assignment.exact.place_kernels import (
@@ -15,6 +14,7 @@ from formulations.dt_assignment.exact.place_kernels import (
     raise_place_prices,
     settle,
 )
+from optkit.kernels import kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,7 +61,7 @@ class Branch(NamedTuple):
     nodes: Ints
 
 
-@njit(cache=True)
+@kernel
 def _take_answer(problem, is_open, node, branch):  # type: ignore[no-untyped-def]
     """Keep the decision that the knapsacks are, if every twin is taken once and it is better."""
     cost = problem.cost
@@ -91,7 +91,7 @@ def _take_answer(problem, is_open, node, branch):  # type: ignore[no-untyped-def
     return True
 
 
-@njit(cache=True)
+@kernel
 def _bound_node(problem, node, branch, depth, rise, limit):  # type: ignore[no-untyped-def]
     """Raise prices and close pairs, in turns; what became of the node, and its bound."""
     is_open, price = branch.is_open[depth], branch.place_price[depth]
@@ -121,7 +121,7 @@ def _bound_node(problem, node, branch, depth, rise, limit):  # type: ignore[no-u
             return OPEN, bound
 
 
-@njit(cache=True)
+@kernel
 def _twin_to_branch(is_open, node, rise, gap):  # type: ignore[no-untyped-def]
     """The twin whose servers promise the smallest trees together; -1 where one has none left."""
     twins, servers = is_open.shape
@@ -143,7 +143,7 @@ def _twin_to_branch(is_open, node, rise, gap):  # type: ignore[no-untyped-def]
     return at if at >= 0 else single
 
 
-@njit(cache=True)
+@kernel
 def _branch_node(branch, depth, node, rise, gap):  # type: ignore[no-untyped-def]
     """Order the children of a node; False if it has none."""
     is_open, child = branch.is_open[depth], branch.child[depth]
@@ -163,7 +163,7 @@ def _branch_node(branch, depth, node, rise, gap):  # type: ignore[no-untyped-def
     return True
 
 
-@njit(cache=True)
+@kernel
 def search(problem, node, branch, budget, limit):  # type: ignore[no-untyped-def]
     """Go on with a tree for so many nodes; True once it is done.
 
