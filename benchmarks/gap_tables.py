@@ -191,12 +191,15 @@ class GapTable:
         """How many ends of a game are equilibria, and what a player could still gain alone."""
         parts = []
         for column in self._columns:
-            known = [r for r in self._solvable(method, column) if r.equilibrium is not None]
+            runs = self._solvable(method, column)
+            known = [run for run in runs if run.equilibrium is not None]
             if known:
                 stable = sum(bool(run.equilibrium) for run in known)
                 most = max(run.largest_gain or 0.0 for run in known)
-                left = "" if stable == len(known) else f" (a player could gain {most:.3g} alone)"
-                parts.append(f"{column} {stable}/{len(known)}{left}")
+                open_ends = [f"a player could gain {most:.3g} alone"] * (stable < len(known))
+                open_ends += [f"{len(runs) - len(known)} not checked"] * (len(known) < len(runs))
+                left = f" ({', '.join(open_ends)})" if open_ends else ""
+                parts.append(f"{column} {stable}/{len(runs)}{left}")
         return f"{method} ends in an equilibrium: {', '.join(parts)}" if parts else ""
 
     def records(self, problem: str) -> list[dict[str, Any]]:

@@ -90,18 +90,23 @@ class Report:
         self.failures = 0
         self._case = ""
         self._warm: set[str] = set()
+        self._small: Mapping[str, Any] | None = None
 
     def begin(self, case: str) -> None:
         """Start the lines of a case."""
         self._case = case
 
     def warm_up(self, family: str, method: str, **parameters: Any) -> None:
-        """Run a method on a small instance, so that compiled code is there."""
+        """Run a method on a small instance, so that compiled code is there.
+
+        The alternatives that follow begin with the same instance, unmeasured.
+        """
         key = f"{family} {method} {sorted(parameters.items())}"
+        instance = optkit.generate(self.problem, family, 0, **parameters)
+        self._small = instance.canonical()
         if key in self._warm:
             return
         self._warm.add(key)
-        instance = optkit.generate(self.problem, family, 0, **parameters)
         with contextlib.suppress(Exception):  # the run itself will tell
             self._solve(instance, method, optkit.Stop(time_s=5.0), 1)
 
@@ -166,7 +171,10 @@ class Report:
             Ours and theirs cannot both be true.
         """
         status_line(f"{self._case} {size}: {name} ...")
-        answer = in_child(function, instance.canonical(), *arguments, limit_s=self.settings.other_s)
+        answer = in_child(
+            function, instance.canonical(), *arguments, limit_s=self.settings.other_s,
+            first=self._small,
+        )  # fmt: skip
         if "error" in answer:
             line = Line(self._case, size, name, note=answer["error"])
             self._add(line)
@@ -188,9 +196,12 @@ class Report:
             ratio = seconds * scale / (before_s + seconds_of(result))
         elif result is not None:
             check(result, objective, bound, name)
-            reached = seconds_of(result) if gap is None else reached_s(result, gap)
-            ratio = None if reached is None else seconds / (before_s + reached)
-            note = note or ("ours did not reach this gap" if reached is None else "")
+            if gap is not None:
+                reached = reached_s(result, gap)
+                ratio = None if reached is None else seconds / (before_s + reached)
+                note = note or ("ours did not reach this gap" if reached is None else "")
+            else:
+                note = note or ("found nothing" if objective is None else "proved nothing")
         line = Line(
             self._case, size, name, answer["build_s"], answer["solve_s"], objective, bound, gap,
             ratio, note,

@@ -110,6 +110,7 @@ class ServiceOffloading(optkit.Instance):
         share = parts.pop("share", None)
         if parts:
             raise DecisionError(f"service_offloading has no part {next(iter(parts))!r}")
+        decisions = self.check_decisions(decisions)
         share = self.best_share(decisions) if share is None else np.asarray(share, dtype=float)
         if share.shape != decisions.shape or not (share >= 0).all():
             raise DecisionError("share: expected one number >= 0 for each service")

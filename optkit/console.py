@@ -154,6 +154,14 @@ def _not_a_literal(name: str) -> NoReturn:
     raise ValueError(name)
 
 
+def positive(word: str) -> int:
+    """An integer >= 1 of a command line."""
+    with contextlib.suppress(ValueError):
+        if (value := int(word)) >= 1:
+            return value
+    raise argparse.ArgumentTypeError(f"found {word!r}, expected an integer >= 1")
+
+
 def non_negative(word: str) -> int:
     """An integer >= 0 of a command line."""
     with contextlib.suppress(ValueError):

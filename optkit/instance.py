@@ -55,7 +55,7 @@ class Instance(ABC):
 
     @abstractmethod
     def evaluate_batch(self, decisions: NDArray[np.int64], **parts: Any) -> BatchEvaluation:
-        """Judge decisions X [B, n]; every part has a leading axis B."""
+        """Judge decisions X [B, n] (see `check_decisions`); every part has a leading axis B."""
 
     @abstractmethod
     def decision(self, x: ArrayLike, **parts: Any) -> dict[str, NDArray[Any]]:
@@ -118,6 +118,32 @@ class Instance(ABC):
                 f"{int(self.choices[position]) - 1}"
             )
         return values.astype(np.int64)
+
+    def check_decisions(self, decisions: ArrayLike) -> NDArray[np.int64]:
+        """Decisions as an int64 array [B, n], which the compiled evaluators rely on.
+
+        Raises
+        ------
+        DecisionError
+            Another shape, fractions, or an option out of range; names the row and the position.
+        """
+        values = np.asarray(decisions)
+        if values.ndim != 2 or values.shape[1] != len(self.choices):
+            raise DecisionError(
+                f"the decisions have shape {values.shape}, expected (B, {len(self.choices)})"
+            )
+        if values.dtype.kind not in "iu":
+            raise DecisionError(f"the decisions hold {values.dtype} values, expected integers")
+        values = np.ascontiguousarray(values, dtype=np.int64)
+        # A negative number is a large one without a sign: one comparison finds both.
+        bad = values.view(np.uint64) >= self.choices.astype(np.uint64)
+        if bad.any():
+            row = int(np.argmax(bad.any(axis=1)))
+            try:
+                self.check_decision(values[row])
+            except DecisionError as error:
+                raise DecisionError(f"row {row}: {error}") from None
+        return values
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:

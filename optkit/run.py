@@ -365,15 +365,9 @@ class Run:
         if self.on_progress is None or (not improved and now - self._reported_s < _REPORT_S):
             return
         self._reported_s = now
+        phase = "solving" if self.build_s is not None else "running"
         self.on_progress(
-            Progress(
-                now,
-                self.objective,
-                self.best_bound,
-                self.iterations,
-                improved,
-                "solving" if self.build_s is not None else "running",
-            )
+            Progress(now, self.objective, self.best_bound, self.iterations, improved, phase)
         )
 
     def _reason(self) -> StopReason | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -13,6 +14,8 @@ from typing import Any
 GRACE_S = 60.0
 #: Seconds that it may take to end after its answer.
 _FAREWELL_S = 10.0
+#: Seconds that the unmeasured call may take.
+_FIRST_S = 2.0
 
 
 def in_child(
@@ -20,6 +23,7 @@ def in_child(
     document: Mapping[str, Any],
     *arguments: Any,
     limit_s: float,
+    first: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What ``function(document, *arguments)`` returns, or ``{"error": why not}``.
 
@@ -28,10 +32,12 @@ def in_child(
     function : of a module, as the other process imports it.
     document, arguments : sent to the other process.
     limit_s : after this and a grace the process is ended.
+    first : a small document to call the function with before, unmeasured: what the first call
+        of a process pays alone, such as imports, is left out of ours too.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(theirs, function, document, arguments))
+    process = context.Process(target=_answer, args=(theirs, function, first, document, arguments))
     process.start()
     theirs.close()
     try:
@@ -49,12 +55,19 @@ def in_child(
 
 
 def _answer(
-    to: Connection, function: Callable[..., dict[str, Any]], document: Any, arguments: Any
+    to: Connection,
+    function: Callable[..., dict[str, Any]],
+    first: Any,
+    document: Any,
+    arguments: Any,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     silence = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # solvers write there whatever they are told
         os.dup2(silence, stream)
+    if first is not None:
+        with contextlib.suppress(Exception):  # what fails here may still do the other
+            function(first, *(min(value, _FIRST_S) for value in arguments))
     try:
         to.send(function(document, *arguments))
     except Exception as error:

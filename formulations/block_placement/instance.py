@@ -119,7 +119,7 @@ class BlockPlacement(Instance):
         weighted lateness in penalty mode (Eq. 14)."""
         if parts:
             raise DecisionError(f"block_placement has no part {next(iter(parts))!r}")
-        return evaluate(self, np.asarray(decisions, dtype=np.int64))
+        return evaluate(self, self.check_decisions(decisions))
 
     def decision(self, x: ArrayLike, **parts: Any) -> dict[str, NDArray[Any]]:
         """``location``: 0 is the device, n the server of index n - 1."""

@@ -40,8 +40,16 @@ class Memory:
         return {"memory_features": self.features[:used], "memory_labels": self.labels[:used]}
 
     def restore(self, arrays: Arrays, added: int) -> None:
-        """Back to the state of `arrays`, after so many scenarios."""
-        used = len(arrays["memory_labels"])
-        self.features[:used] = arrays["memory_features"]
-        self.labels[:used] = arrays["memory_labels"]
+        """Back to the state of `arrays`, after so many scenarios.
+
+        Raises
+        ------
+        KeyError, ValueError
+            The arrays are missing, or those of another memory.
+        """
+        used = min(added, len(self.labels))
+        for name, own in (("memory_features", self.features), ("memory_labels", self.labels)):
+            if arrays[name].shape != own[:used].shape:
+                raise ValueError(f"{name} is {arrays[name].shape}, expected {own[:used].shape}")
+            own[:used] = arrays[name]
         self.added = added

@@ -83,7 +83,7 @@ class DdlSettings:
             if (value := getattr(self, name)) is not None and not 0 < value < float("inf"):
                 _refuse(name, value, "a number above 0")
         for name in ("label_s", "reference_s"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < float("inf"):
                 _refuse(name, getattr(self, name), "a number >= 0")
         if self.new > self.memory:
             _refuse("new", self.new, f"at most memory ({self.memory})")

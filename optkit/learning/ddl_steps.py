@@ -78,9 +78,18 @@ class Learner:
         return {f"optimiser_{index}": np.asarray(leaf) for index, leaf in enumerate(leaves)}
 
     def restore(self, layers: Layers, arrays: Arrays) -> None:
-        """Back to the state of `layers` and `arrays`."""
+        """Back to the state of `layers` and `arrays`.
+
+        Raises
+        ------
+        KeyError, ValueError
+            The arrays are those of another optimiser.
+        """
         leaves, structure = jax.tree_util.tree_flatten(self._state)
         saved = [jnp.asarray(arrays[f"optimiser_{index}"]) for index in range(len(leaves))]
+        for index, (leaf, array) in enumerate(zip(leaves, saved, strict=True)):
+            if leaf.shape != array.shape:
+                raise ValueError(f"optimiser_{index} is {array.shape}, expected {leaf.shape}")
         self._state = jax.tree_util.tree_unflatten(structure, saved)
         self.layers = [(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in layers]
 

@@ -70,6 +70,8 @@ class _Trainer:
     def run(self) -> Policy | None:
         """From the beginning, or from the state that an earlier call left, to the policy."""
         training, settings = self.training, self.settings
+        if (policy := training.finished(self.options)) is not None:
+            return policy
         state = training.resumed(self.options)
         self._report({"preparing": f"{settings.tests} test scenarios"})
         self.tests = TestSet(*self._scenarios(range(settings.tests), training.test_scenario))
@@ -136,7 +138,12 @@ class _Trainer:
         order = np.broadcast_to(np.arange(positions), (*size, positions))
         if settings.permute:
             order = self.rng.permuted(order, axis=-1)
-        self.losses.append(self.learner.learn(self.memory, rows, order))
+        loss = self.learner.learn(self.memory, rows, order)
+        if not np.isfinite(loss):
+            raise UsageError(
+                f"the loss is {loss} in iteration {self.iteration}: a lower learning_rate may help"
+            )
+        self.losses.append(loss)
         self.networks = Networks(self.shape, self.learner.host_layers())
 
     def _measure(self) -> None:
@@ -179,17 +186,28 @@ class _Trainer:
         return document, {name: array for part in parts for name, array in part.arrays().items()}
 
     def _restore(self, document: Mapping[str, Any], arrays: Arrays) -> None:
-        self.rng.bit_generator.state = document["rng"]
-        self.iteration = document["iteration"]
-        self.losses, self.history = document["losses"], document["history"]
-        self.networks = Networks.restored(self.networks.description(), arrays)
-        self.memory.restore(arrays, document["added"])
-        self.learner.restore(self.networks.layers, arrays)
-        self.tests.restore(arrays)
+        try:
+            self.rng.bit_generator.state = document["rng"]
+            self.iteration = document["iteration"]
+            self.losses, self.history = document["losses"], document["history"]
+            self.networks = Networks.restored(self.networks.description(), arrays)
+            self.memory.restore(arrays, document["added"])
+            self.learner.restore(self.networks.layers, arrays)
+            self.tests.restore(arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(
+                f"the state of the training is damaged, or of other versions of its packages "
+                f"({error}): train without resuming"
+            ) from None
 
     def _policy(self) -> Policy:
         precision = np.dtype(self.settings.precision)
-        arrays = {name: array.astype(precision) for name, array in self.networks.arrays().items()}
+        with np.errstate(over="ignore"):
+            arrays = {
+                name: array.astype(precision) for name, array in self.networks.arrays().items()
+            }
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise UsageError(f"weights are too large for option precision {precision.name}")
         return self.training.policy(
             self.options,
             self.networks.description(),

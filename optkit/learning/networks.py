@@ -118,7 +118,9 @@ class Networks:
         [2 K, B, n].
         """
         shape, choices = self.shape, np.array(self.shape.choices)
-        logits = forward(shape, self.layers, features)
+        # Weights of a training that diverges overflow: its loss will tell.
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = forward(shape, self.layers, features)
         plain = decode(logits, choices, shape.output, shape.sign)
         if rng is None:
             return plain

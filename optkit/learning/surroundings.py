@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from optkit.fields import jsonable
@@ -14,7 +14,7 @@ _FREE = ("problem", "version", "name")
 
 
 def surroundings(scenarios: Sequence[Instance]) -> dict[str, str | None]:
-    """Digest of each top-level field that all scenarios share; ``None`` for one that varies.
+    """Digest of each field, by its path, that all scenarios share; ``None`` for one that varies.
 
     Servers, weights and rules that are the same in every scenario are learned as constants: a
     policy speaks of them alone, whatever else it may be given.
@@ -39,7 +39,16 @@ def changes(instance: Instance, trained: Mapping[str, Any]) -> list[str]:
 
 def _digests(instance: Instance) -> dict[str, str]:
     return {
-        field: hashlib.sha256(json.dumps(jsonable(value), sort_keys=True).encode()).hexdigest()
-        for field, value in instance.canonical().items()
-        if field not in _FREE
+        path: hashlib.sha256(json.dumps(jsonable(value)).encode()).hexdigest()
+        for path, value in _leaves(instance.canonical())
+        if path not in _FREE
     }
+
+
+def _leaves(document: Mapping[str, Any], owner: str = "") -> Iterator[tuple[str, Any]]:
+    """Fields that are no mappings themselves, with their paths such as ``devices.cycles``."""
+    for field, value in document.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{owner}{field}.")
+        else:
+            yield f"{owner}{field}", value

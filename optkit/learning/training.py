@@ -61,7 +61,7 @@ class Training:
         those of the problem's generator.
     draw : the instance of a generator seed.
     interrupt : set from outside to end the training.
-    state_path : where checkpoints go, if anywhere.
+    policy_path : where the policy goes, if anywhere.
     every_s : seconds between two checkpoints.
     resume : whether to begin with the state that an earlier training left.
     on_progress : called after every iteration.
@@ -82,7 +82,7 @@ class Training:
         draw: Callable[[int], Instance],
         *,
         interrupt: threading.Event | None = None,
-        state_path: Path | None = None,
+        policy_path: Path | None = None,
         every_s: float = 30.0,
         resume: bool = False,
         on_progress: Callable[[TrainingProgress], None] | None = None,
@@ -97,7 +97,8 @@ class Training:
         self.command = command
         self.unwritten = ""
         self._draw = draw
-        self._state_path = state_path
+        self._policy_path = policy_path
+        self._state_path = None if policy_path is None else state_file(policy_path)
         self._every_s = every_s
         self._resume = resume
         self._on_progress = on_progress
@@ -143,6 +144,25 @@ class Training:
         if difference := _difference(document.get("training"), self.description(options)):
             raise UsageError(f"{name}: is the state of another training: {difference}")
         return document["state"], arrays
+
+    def finished(self, options: Mapping[str, Any]) -> Policy | None:
+        """The policy that this very training has written already, if it is to be gone on with.
+
+        Raises
+        ------
+        UsageError
+            The file is the policy of another training, or damaged.
+        """
+        path, state = self._policy_path, self._state_path
+        if not self._resume or path is None or not path.exists():
+            return None
+        if state is not None and state.exists():  # of a later call
+            return None
+        policy = Policy.load(path)
+        described = {"method": policy.method, "problem": policy.problem, **policy.training}
+        if difference := _difference(described, self.description(options)):
+            raise UsageError(f"{path}: is the policy of another training: {difference}")
+        return policy
 
     def checkpoint(
         self, options: Mapping[str, Any], state: Callable[[], State], now: bool = False
@@ -190,6 +210,11 @@ class Training:
     def stopped(self) -> bool:
         """Whether the trainer should save its state and return ``None`` now."""
         return self.interrupt.is_set()
+
+
+def state_file(policy: Path) -> Path:
+    """Where the state of a training is kept until its policy is written."""
+    return policy.with_name(policy.name + ".state")
 
 
 def needs(*modules: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,19 @@ def chunk_rows(instance: Instance, space: Space) -> int:
 def uniform(space: Space, rng: np.random.Generator, rows: int) -> NDArray[np.int64]:
     """Positions [rows, L], each option equally likely."""
     return rng.integers(0, space.choices, size=(rows, len(space.choices)), dtype=np.int64)
+
+
+def not_negative(**options: float) -> None:
+    """Check options of a method that are finite numbers of at least 0.
+
+    Raises
+    ------
+    UsageError
+        Names the option, what was found and what was expected.
+    """
+    for name, value in options.items():
+        if not 0 <= value < math.inf:
+            raise UsageError(f"option {name} is {value}, expected a number >= 0")
 
 
 def at_least(least: int, **options: int | None) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from optkit.errors import MethodUnavailable
 from optkit.instance import Instance
 from optkit.run import Run
-from optkit.search.batches import at_least, uniform
+from optkit.search.batches import at_least, not_negative, uniform
 from optkit.search.chains import warm_position
 from optkit.search.games import LIMIT, TOLERANCE, Strategies, asked, deviation_table, gains, slack
 from optkit.search.walks import Path, Record, answer_end, best_path, higher, note_path
@@ -74,6 +74,7 @@ def best_response(
     Paper 000, Algorithm 2.
     """
     at_least(1, starts=starts, slots=slots)
+    not_negative(tolerance=tolerance)
     game = instance.game
     if game is None:
         raise MethodUnavailable("the problem describes no players")

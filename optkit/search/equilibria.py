@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from optkit.errors import MethodUnavailable
 from optkit.instance import Instance
 from optkit.run import Run
-from optkit.search.batches import chunk_rows, judge
+from optkit.search.batches import chunk_rows, judge, not_negative
 from optkit.search.cycles import LIMIT as LIMIT_OF_CHANGES
 from optkit.search.cycles import changes, circle
 from optkit.search.enumeration import mixed_radix
@@ -61,6 +61,7 @@ def equilibria(
         is none (and so every sequence of such changes ends, and a potential exists).
     tolerance : a player gains by a change that is worth more to it than this.
     """
+    not_negative(tolerance=tolerance)
     game = instance.game
     if game is None:
         raise MethodUnavailable("the problem describes no players")

@@ -68,14 +68,24 @@ class Strategies:
         return changed
 
 
-def asked(game: Game, strategies: Strategies, z: Ints, player: int) -> Floats:
-    """[counts[player]]: its payoff from each of its strategies, the others as in z.
+def asked(
+    game: Game,
+    strategies: Strategies,
+    z: Ints,
+    player: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Floats:
+    """[counts[player]]: its payoff from each of its strategies, the others as in z; of the first
+    ones alone where `stopped`, asked between batches, ends it.
 
     Asks ``game.payoffs`` alone; a payoff that is not a number counts as minus infinity.
     """
     count, rows = strategies.counts[player], _rows(z)
     payoffs = np.empty(count)
     for first in range(0, count, rows):
+        if first and stopped():
+            payoffs = payoffs[:first]
+            break
         stop = min(first + rows, count)
         profiles = strategies.changed(z, player, first, stop)
         payoffs[first:stop] = game.payoffs(profiles)[:, player]
@@ -83,7 +93,9 @@ def asked(game: Game, strategies: Strategies, z: Ints, player: int) -> Floats:
     return payoffs
 
 
-def asked_in_turn(game: Game, strategies: Strategies, z: Ints) -> Iterator[Floats]:
+def asked_in_turn(
+    game: Game, strategies: Strategies, z: Ints, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Floats]:
     """`asked` of every player in turn, of several with one call where they have few strategies."""
     most, counts = min(_TOGETHER, _rows(z)), strategies.counts
     first = 0
@@ -93,7 +105,7 @@ def asked_in_turn(game: Game, strategies: Strategies, z: Ints) -> Iterator[Float
             rows += counts[stop]
             stop += 1
         if stop == first + 1:
-            yield asked(game, strategies, z, first)
+            yield asked(game, strategies, z, first, stopped)
         else:
             group = range(first, stop)
             profiles = [strategies.changed(z, player, 0, counts[player]) for player in group]
@@ -162,12 +174,15 @@ def unilateral(
     game, z : what is checked.
     tolerance : gains up to twice this count as none: the fast form of the payoffs that led to z
         may differ from them by rounding.
-    stopped : asked after each player; the rest are then not checked.
+    stopped : asked after each player and between the batches of one with many strategies; the
+        rest are then not checked.
     """
     strategies = Strategies(game)
     present = strategies.numbers(z)
     largest, who, equal, checked = 0.0, 0, True, 0
-    for player, payoffs in enumerate(asked_in_turn(game, strategies, z)):
+    for player, payoffs in enumerate(asked_in_turn(game, strategies, z, stopped)):
+        if len(payoffs) < strategies.counts[player]:
+            break
         now = payoffs[present[player]]
         gain = float(np.max(gains(payoffs, now)))
         equal = equal and gain <= 2 * float(slack(now, tolerance))
@@ -178,11 +193,6 @@ def unilateral(
             break
     known = checked == strategies.players or not equal
     return Unilateral(largest, who, equal if known else None, checked)
-
-
-def nash_gain(game: Game, z: Ints) -> float:
-    """The largest gain of a player that changes alone; 0 at a Nash equilibrium."""
-    return unilateral(game, z).largest_gain
 
 
 @dataclass(frozen=True)

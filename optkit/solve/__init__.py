@@ -34,7 +34,8 @@ def solve(
     stop : limits, 60 seconds by default; a limit never raises.
     seed : >= 0.
     threads : threads or processes that a method may use.
-    warm_start : a decision vector, a readable decision or a `Result`; the answer is never worse.
+    warm_start : a decision vector, a readable decision or a `Result`; the answer is never worse,
+        but of methods whose answer is their last state: games, printed algorithms.
     on_progress : called with a `Progress` about once a second and on improvements.
     options : of the method.
 

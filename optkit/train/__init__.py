@@ -52,7 +52,8 @@ def train(
     MethodUnavailable
         The method is not trained, or its packages are not installed.
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM, with the state written.
+        After Ctrl-C or SIGTERM, with the state written unless the test scenarios were still
+        being solved.
     """
     from optkit.train.core import train_policy
 

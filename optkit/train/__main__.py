@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from optkit.console import INTERRUPTED, SUCCESS, Parser, assignment, guarded, non_negative
 from optkit.errors import UsageError
@@ -20,7 +21,7 @@ The state of the training is kept in POLICY.state until the policy is written. A
 kill, --resume goes on from it, to the same policy as without the interruption.
 
 exit status: 0 the policy is written, 2 bad input, 130 after Ctrl-C or SIGTERM (the state is
-written first).
+written first, unless the test scenarios were still being solved).
 
 examples:
   optkit train dt_assignment --family paper --seed 7 -p delay_weight=1 --out policy.npz
@@ -47,6 +48,7 @@ def _command(words: Sequence[str], prog: str) -> int:
     if "numpy" not in sys.modules:  # before it starts its threads, which small networks slow down
         for name in _THREADS:
             os.environ.setdefault(name, "1")
+    from optkit.learning.training import state_file
     from optkit.train.progress import closing, progress
 
     with progress(options.problem, options.method, options.quiet) as on_progress:
@@ -67,7 +69,9 @@ def _command(words: Sequence[str], prog: str) -> int:
         except KeyboardInterrupt:
             policy = None
     if policy is None:
-        print("interrupted: --resume goes on from the state that is kept", file=sys.stderr)
+        kept = state_file(Path(options.out)).exists()
+        further = "--resume goes on from the state that is kept" if kept else "nothing is kept yet"
+        print(f"interrupted: {further}", file=sys.stderr)
         return INTERRUPTED
     print(closing(policy, options.out))
     return SUCCESS

@@ -13,7 +13,7 @@ from typing import Any
 from optkit.errors import UsageError, suggestion
 from optkit.generate import drawing
 from optkit.learning.policy import Policy
-from optkit.learning.training import Training, TrainingProgress
+from optkit.learning.training import Training, TrainingProgress, state_file
 from optkit.registry import methods, resolve
 from optkit.registry import problem as find_problem
 from optkit.solve.signals import interruptible
@@ -44,7 +44,6 @@ def train_policy(
         settled.setdefault(_ENVIRONMENT, seed)
     draw = drawing(problem, family, **settled)
     target = None if out is None else Path(out)
-    state = None if target is None else target.with_name(target.name + ".state")
     if target is not None:
         _check_writable(target)
     with interruptible() as interrupt:
@@ -56,7 +55,7 @@ def train_policy(
             seed,
             draw,
             interrupt=interrupt,
-            state_path=state,
+            policy_path=target,
             every_s=checkpoint_s,
             resume=resume,
             on_progress=on_progress,
@@ -67,13 +66,12 @@ def train_policy(
         if training.unwritten:
             raise UsageError(training.unwritten)
         raise KeyboardInterrupt
-    if target is not None:
+    if target is not None and policy.source != os.fspath(target):
         try:
             policy.save(target)
         except OSError as error:
             raise UsageError(f"{target}: cannot be written: {error.strerror}") from None
-        if state is not None:
-            state.unlink(missing_ok=True)
+        state_file(target).unlink(missing_ok=True)
     return policy
 
 

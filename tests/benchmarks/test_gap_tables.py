@@ -76,7 +76,9 @@ def test_ends_of_games_are_told() -> None:
         run("game", 12.0, seed=2),  # a limit left it open
     ]
     notes = GapTable(runs, ["f", "g"], ["auto", "game"]).notes()
-    assert "game ends in an equilibrium: f 1/2 (a player could gain 0.25 alone), g 1/1" in notes
+    assert (
+        "game ends in an equilibrium: f 1/3 (a player could gain 0.25 alone, 1 not checked), g 1/1"
+    ) in notes
 
 
 def test_instances_of_one_column_have_their_own_references() -> None:

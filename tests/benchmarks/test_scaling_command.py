@@ -18,9 +18,10 @@ from cases.block_placement import CASES
 from cases.block_placement.uncoupled import first_tasks
 from scaling import main
 from scaling_numbers import check, gap_at, reached_s
+from scaling_report import Report, Settings
 
 import optkit
-from optkit.result import Result, Status
+from optkit.result import Result, Status, TracePoint
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +108,51 @@ def test_first_tasks(instance: Any) -> None:
     assert first_tasks(instance, 2).tasks == 2
 
 
-def test_times_and_gaps_of_a_trace(result: Result) -> None:
-    assert reached_s(result, 0.5) is not None
-    assert gap_at(result, 1e9) == pytest.approx(0.0, abs=1e-9)
-    assert gap_at(result, -1.0) is None
+@pytest.fixture
+def traced(result: Result) -> Result:
+    """A run that had a gap of 50 % after 1 s, of 10 % after 2 s and of 0 after 4 s."""
+    best = result.objective
+    assert best is not None
+    points = (
+        TracePoint(0.5, best, None),
+        TracePoint(1.0, best, 0.5 * best),
+        TracePoint(2.0, best, 0.9 * best),
+        TracePoint(4.0, best, best),
+    )
+    return dataclasses.replace(result, trace=points, build_s=0.0, solve_s=5.0)
+
+
+def test_times_and_gaps_of_a_trace(traced: Result) -> None:
+    assert [reached_s(traced, gap) for gap in (0.6, 0.5, 0.2, 0.0)] == [1.0, 1.0, 2.0, 4.0]
+    assert reached_s(dataclasses.replace(traced, trace=traced.trace[:3]), 0.05) is None
+    assert [gap_at(traced, time_s) for time_s in (0.9, 1.5, 3.0, 9.0)] == [
+        None, pytest.approx(0.5), pytest.approx(0.1), pytest.approx(0.0)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "proved", "ratio", "note"),
+    [
+        (1.0, 1.0, 20 / 4, ""),
+        (1.0, 0.9, 20 / 2, ""),
+        (1.0, 0.1, 20 / 1, ""),
+        (None, 0.9, None, "found nothing"),
+        (1.0, None, None, "proved nothing"),
+    ],
+)
+def test_a_ratio_is_of_the_times_to_the_same_gap(
+    found: float | None, proved: float | None, ratio: float | None, note: str,
+    instance: Any, traced: Result, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def child(*_: Any, **__: Any) -> dict[str, Any]:
+        objective = None if found is None else found * traced.objective
+        bound = None if proved is None else proved * traced.objective
+        return {"objective": objective, "bound": bound, "build_s": 5.0, "solve_s": 15.0}
+
+    monkeypatch.setattr("scaling_report.in_child", child)
+    report = Report("block_placement", Settings())
+    line = report.other("a", "other", lambda document: {}, instance, traced)
+    assert (line.ratio, line.note) == (pytest.approx(ratio) if ratio else None, note)
 
 
 def test_contradictions_are_raised(result: Result) -> None:
@@ -130,6 +172,19 @@ def test_what_is_called_infeasible_is_not_found(result: Result) -> None:
     check(claimed, None, None, "other")
     with pytest.raises(optkit.BoundError, match="nothing is feasible"):
         check(claimed, 1.0, None, "other")
+
+
+def _counts(document: dict[str, Any], *arguments: float) -> dict[str, Any]:
+    _seen.append((document, arguments))
+    return {"seen": _seen}
+
+
+_seen: list[Any] = []
+
+
+def test_the_first_call_of_a_child_is_not_measured() -> None:
+    answer = in_child(_counts, {"a": 1}, 20.0, limit_s=60.0, first={"b": 2})
+    assert answer["seen"] == [({"b": 2}, (2.0,)), ({"a": 1}, (20.0,))]
 
 
 def _dies(document: dict[str, Any]) -> dict[str, Any]:

@@ -322,6 +322,25 @@ def test_what_is_no_decision(two_blocks: Instance, x: Any, message: str) -> None
         assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([0] * 4, "the decisions have shape (4,), expected (B, 4)"),
+        ([[0] * 5], "the decisions have shape (1, 5), expected (B, 4)"),
+        ([[0.0] * 4], "the decisions hold float64 values, expected integers"),
+        ([[0] * 4, [0, 0, 0, 3]], "row 1: x[3] is 3, expected an integer from 0 to 2"),
+        ([[0] * 4, [-1, 0, 0, 0]], "row 1: x[0] is -1, expected an integer from 0 to 2"),
+    ],
+    ids=str,
+)
+def test_batches_are_checked_before_kernels_see_them(
+    two_blocks: Instance, rows: Any, message: str
+) -> None:
+    with pytest.raises(DecisionError) as caught:
+        two_blocks.evaluate_batch(np.array(rows))
+    assert str(caught.value) == message
+
+
 def test_a_decision_is_copied_and_typed(two_blocks: Instance) -> None:
     given = np.array([0, 1, 2, 0], dtype=np.uint8)
     checked = two_blocks.check_decision(given)

@@ -208,10 +208,15 @@ def test_progress_is_told_in_plain_lines(tmp_path: Path, capsys, monkeypatch) ->
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_finished_training_can_be_repeated(tmp_path: Path, capsys) -> None:
+def test_a_finished_training_is_read_or_repeated(tmp_path: Path, capsys) -> None:
     out = tmp_path / "p.npz"
     line = (*TRAIN, "--out", out, *words(iterations=5), "--quiet")
     assert here(capsys, *line)[0] == 0
-    first = out.read_bytes()
+    first, written = out.read_bytes(), out.stat().st_mtime_ns
     assert here(capsys, *line, "--resume")[0] == 0
+    assert out.stat().st_mtime_ns == written  # read, not trained again
+    other = error(capsys, *line, "--resume", "--seed", 1)
+    assert other == f"{out}: is the policy of another training: environment was 0, and is now 1"
+    assert here(capsys, *line)[0] == 0
     assert out.read_bytes() == first
+    assert out.stat().st_mtime_ns > written

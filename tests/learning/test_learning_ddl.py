@@ -16,6 +16,7 @@ import optkit
 from optkit import MethodUnavailable, UsageError, generate, solve
 from optkit.generate import drawing
 from optkit.learning import ddl_training
+from optkit.learning.archive import read_archive, write_archive
 from optkit.learning.ddl_memory import Memory
 from optkit.learning.ddl_metrics import TestSet, convergence
 from optkit.learning.ddl_settings import PRESETS, DdlSettings, ddl_settings
@@ -238,7 +239,7 @@ def session(path: Path, stop: Callable[[TrainingProgress], bool] | None = None) 
     parameters = {"environment": 0}
     training = Training(
         "ddl", "points", "line", parameters, 0, drawing("points", "line", **parameters),
-        interrupt=interrupt, state_path=path, resume=True, on_progress=watch,
+        interrupt=interrupt, policy_path=path.with_suffix(""), resume=True, on_progress=watch,
     )  # fmt: skip
     return ddl_training.train(training, preset="paper", **OPTIONS)
 
@@ -269,7 +270,7 @@ def test_the_state_of_another_training_is_refused(tmp_path: Path) -> None:
 
     def again(seed: int = 0, **changes: Any) -> None:
         training = Training("ddl", "points", "line", {"environment": 0}, seed, draw,
-                            state_path=path, resume=True)  # fmt: skip
+                            policy_path=path.with_suffix(""), resume=True)  # fmt: skip
         ddl_training.train(training, **{**OPTIONS, **changes})
 
     with pytest.raises(UsageError, match="batch was 16, and is now 17"):
@@ -278,6 +279,12 @@ def test_the_state_of_another_training_is_refused(tmp_path: Path) -> None:
         again(hidden=[20])
     with pytest.raises(UsageError, match="seed was 0, and is now 4"):
         again(seed=4)
+    document, arrays = read_archive(path, "a")
+    short = {**arrays, "memory_labels": arrays["memory_labels"][:, :1]}
+    for wrong in (short, {name: array for name, array in arrays.items() if "optim" not in name}):
+        write_archive(path, document, wrong)
+        with pytest.raises(UsageError, match="the state of the training is damaged, or of other"):
+            again()
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UsageError, match=r"a\.state: not an NPZ file that optkit wrote"):
         again()
@@ -290,11 +297,16 @@ def test_a_state_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     told: list[str] = []
     training = Training(
         "ddl", "points", "line", {}, 0, drawing("points", "line", environment=0),
-        state_path=tmp_path / "gone" / "a.state", every_s=0.0,
+        policy_path=tmp_path / "gone" / "a", every_s=0.0,
         on_progress=lambda now: told.append(now.facts.get("unwritten", "")),
     )  # fmt: skip
     assert ddl_training.train(training, **QUICK) is not None
     assert "cannot be written: No such file or directory" in told[-1]
+
+
+def test_a_loss_that_is_not_finite_ends_it() -> None:
+    with pytest.raises(UsageError, match="the loss is nan in iteration .*lower learning_rate"):
+        trained(learning_rate=1e30)
 
 
 # --- what cannot be trained ----------------------------------------------------------------------
@@ -307,6 +319,7 @@ def test_a_state_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         ({"batch": "many"}, "option batch of training ddl: found 'many', expected an integer"),
         ({"batch": 0}, "option batch of training ddl is 0, expected an integer of at least 1"),
         ({"hidden": [0]}, "option hidden of training ddl"),
+        ({"label_s": float("inf")}, "option label_s of training ddl is inf"),
         ({"learning_rate": 0}, "option learning_rate of training ddl is 0"),
         ({"label": "worst"}, "one of 'best', 'exact', 'one_opt'"),
         ({"new": 65}, "option new of training ddl is 65, expected at most memory"),

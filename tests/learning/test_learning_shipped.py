@@ -28,7 +28,17 @@ def test_it_is_near_the_optimum_of_scenarios_it_never_saw() -> None:
 def test_servers_that_it_never_saw_are_named() -> None:
     gaps, results = zip(*(scenario(seed, environment=8) for seed in range(10)), strict=True)
     assert np.mean(gaps) > 0.02
-    assert all(result.details["changed_since_training"] == ["servers"] for result in results)
+    changed = ["servers.speed_hz", "servers.x_m", "servers.y_m"]
+    assert all(result.details["changed_since_training"] == changed for result in results)
+
+
+def test_rates_that_it_never_saw_are_named() -> None:
+    instance = generate("dt_assignment", "paper", 3, environment=7, delay_weight=1.0)
+    devices = instance.canonical()["devices"]
+    slower = [0.2 * rate for rate in devices["uplink_rate_bps"]]
+    other = instance.replace(devices={**devices, "uplink_rate_bps": slower})
+    found = solve(other, "ddl").details["changed_since_training"]
+    assert found == ["devices.uplink_rate_bps"]
 
 
 def test_it_says_how_it_was_trained() -> None:

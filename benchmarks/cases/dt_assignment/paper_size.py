@@ -35,7 +35,7 @@ def paper_size(report: Report) -> None:
                     instance
                 ):
                     continue
-                report.warm_up(family, method, couplings=couplings)
+                report.warm_up("small", method, couplings=couplings)
                 result = report.ours(size, instance, method, note=_used)
                 first = first or result
                 if result is not None:
