@@ -41,6 +41,8 @@ class Method:
     requires : top-level modules that must be installed.
     extra : the extra of optkit that installs them, if the core does not.
     applies : dotted name (or function) of ``instance -> None or why not``.
+    outdone : dotted name (or function) of ``instance -> bool``: whether ``auto`` passes the method
+        over, though it applies, for a later one that is better there.
     reference : paper and section it comes from.
     train : dotted name of ``(training, *, preset, **options) -> Policy or None``, for a method
         that is trained before it is used (``optkit.learning.training``).
@@ -54,6 +56,7 @@ class Method:
     requires: tuple[str, ...] = ()
     extra: str | None = None
     applies: str | Callable[..., str | None] | None = None
+    outdone: str | Callable[..., bool] | None = None
     reference: str = ""
     train: str | None = None
 
@@ -80,6 +83,13 @@ class Method:
         test = resolve(self.applies) if isinstance(self.applies, str) else self.applies
         reason: str | None = test(instance)
         return reason
+
+    def chosen_for(self, instance: Instance) -> bool:
+        """Whether ``auto`` takes the method, if none before it."""
+        if self.kind != "exact" or self.why_not_for(instance) is not None:
+            return False
+        test = resolve(self.outdone) if isinstance(self.outdone, str) else self.outdone
+        return test is None or not test(instance)
 
     def load(self) -> Callable[..., None]:
         """The function itself."""
@@ -245,7 +255,7 @@ def method(name: str, instance: Instance) -> Method:
     known = methods(instance.problem)
     if name == "auto":
         for candidate in known.values():
-            if candidate.kind == "exact" and candidate.why_not_for(instance) is None:
+            if candidate.chosen_for(instance):
                 return candidate
         raise MethodUnavailable("no exact method applies to this instance")
     if name not in known:

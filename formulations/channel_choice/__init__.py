@@ -40,6 +40,14 @@ PROBLEM = Problem(
             reference="ours",
         ),
         Method(
+            "cg",
+            f"{_HERE}.exact.cg:cg",
+            "exact",
+            "column generation over coalitions, then every coalition that could matter",
+            proves_bound=True,
+            reference="ours",
+        ),
+        Method(
             "dp",
             f"{_HERE}.exact.dp:dp",
             "exact",
@@ -49,22 +57,12 @@ PROBLEM = Problem(
             reference="ours",
         ),
         Method(
-            "cg",
-            f"{_HERE}.exact.cg:cg",
-            "exact",
-            "column generation over coalitions, then every coalition that could matter",
-            proves_bound=True,
-            applies=f"{_HERE}.exact.cg:applies",
-            reference="ours",
-        ),
-        Method(
             "mip",
             f"{_HERE}.mip:mip",
             "exact",
             "mixed-integer programme over all coalitions that could matter",
             proves_bound=True,
             requires=("pyomo", "highspy"),
-            applies=f"{_HERE}.mip:applies",
             reference="paper 000, Eqs. 8-19",
         ),
         Method(
@@ -74,7 +72,6 @@ PROBLEM = Problem(
             "constraint programme over coalitions, or a compact one over levels of power",
             proves_bound=True,
             requires=("ortools",),
-            applies=f"{_HERE}.cp:applies",
             reference="paper 000, Eqs. 8-19",
         ),
         Method(

@@ -5,22 +5,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from formulations.channel_choice.dynamics_kernels import add_loads
-from formulations.channel_choice.overhead_kernels import best_offload
+from formulations.channel_choice.dynamics_kernels import add_loads, worth
 from optkit.kernels import kernel
 
 _LATE = 1e6  # what a missed deadline counts in the order in which pairs are looked at
-
-
-@kernel(error_model="numpy", forceinline=True)
-def valued(o, i, load_w, k):  # type: ignore[no-untyped-def]
-    """QoS that offloading adds to home, and whether the deadline is missed."""
-    overhead, _, _, _, _, late = best_offload(o, i, load_w, k)
-    return math.log2((o.threshold + o.local_overhead[i]) / (o.threshold + overhead)), int(late)
 
 
 @kernel(error_model="numpy")
@@ -43,18 +33,18 @@ def best_pair(o, x, first, stop, equal):  # type: ignore[no-untyped-def]
         begin[c + 1] += begin[c]
     members, filled = np.zeros(k, dtype=np.int64), begin.copy()
     # What one more offloader elsewhere costs the services of each channel.
-    worth, late = np.zeros(channels), np.zeros(channels, dtype=np.int64)
+    others, late = np.zeros(channels), np.zeros(channels, dtype=np.int64)
     base, base_late = 0.0, 0
     for j in range(services):
         if x[j] > 0:
             c = x[j] - 1
             members[filled[c]] = j
             filled[c] += 1
-            now, now_late = valued(o, j, load_w[c], k)
+            now, now_late = worth(o, j, load_w[c], k)
             then, then_late = now, now_late
             if o.equal_share:
-                then, then_late = valued(o, j, load_w[c], k + 1)
-            worth[c] += then
+                then, then_late = worth(o, j, load_w[c], k + 1)
+            others[c] += then
             late[c] += then_late
             base += then - now
             base_late += then_late - now_late
@@ -63,7 +53,7 @@ def best_pair(o, x, first, stop, equal):  # type: ignore[no-untyped-def]
     promise = np.zeros(services)
     for i in range(first, stop):
         if x[i] == 0:
-            own, own_late = valued(o, i, load_w[order[0]] + power_w[i], k + 1)
+            own, own_late = worth(o, i, load_w[order[0]] + power_w[i], k + 1)
             promise[i] = own - _LATE * (own_late - int(late_at_home[i]))
     best, best_late, service, channel = equal, 0, -1, 0
     for i in first + np.argsort(-promise[first:stop], kind="mergesort"):
@@ -73,16 +63,16 @@ def best_pair(o, x, first, stop, equal):  # type: ignore[no-untyped-def]
             c = order[position]
             if position > 0 and load_w[c] == 0.0:
                 continue  # as empty as the one before
-            own, own_late = valued(o, i, load_w[c] + power_w[i], k + 1)
+            own, own_late = worth(o, i, load_w[c] + power_w[i], k + 1)
             change = base + own
             change_late = base_late + own_late - int(late_at_home[i])
             # The others on the channel can only lose, and it loses more on fuller channels.
             if change_late > best_late or (change_late == best_late and change <= best):
                 break
-            change -= worth[c]
+            change -= others[c]
             change_late -= late[c]
             for a in range(begin[c], begin[c + 1]):
-                value, missed = valued(o, members[a], load_w[c] + power_w[i], k + 1)
+                value, missed = worth(o, members[a], load_w[c] + power_w[i], k + 1)
                 change += value
                 change_late += missed
             if change_late < best_late or (change_late == best_late and change > best):

@@ -35,9 +35,11 @@ def balance_cp(instance: ChannelChoice, run: Run) -> None:
     held = HeldChannels(instance, channel)
     model = cp_model().CpModel()
     if held.heads.sharing == "count":
-        on_nearest, terms = _by_count(model, held)
+        on_nearest, terms = _by_count(model, held, run)
     else:
-        on_nearest, terms = _by_set(model, held)
+        on_nearest, terms = _by_set(model, held, run)
+    if run.stopped():
+        return
     least = min((value for value, _ in terms), default=0.0)
     # Every service, or every server, has exactly one of its literals: one constant for all.
     above = np.array([value - least for value, _ in terms])
@@ -64,7 +66,7 @@ def balance_cp(instance: ChannelChoice, run: Run) -> None:
 Filled = tuple[list[tuple[int, Any]], list[tuple[float, Any]]]
 
 
-def _by_count(model: Any, held: HeldChannels) -> Filled:
+def _by_count(model: Any, held: HeldChannels, run: Run) -> Filled:
     """Fill a model for ``count`` sharing; heads on nearest servers, and the objective's terms."""
     on_nearest, terms = [], []
     of_service: list[list[Any]] = [[] for _ in held.heads.home]
@@ -74,6 +76,8 @@ def _by_count(model: Any, held: HeldChannels) -> Filled:
         for a, most in enumerate(held.most.tolist())
     ]
     for i, omega, a, n, value in count_options(held):
+        if run.stopped():
+            break
         head = model.new_bool_var(f"head[{i},{a},{n}]")
         of_service[i].append(head)
         there.setdefault((a, n), []).append(head)
@@ -90,13 +94,15 @@ def _by_count(model: Any, held: HeldChannels) -> Filled:
     return on_nearest, terms
 
 
-def _by_set(model: Any, held: HeldChannels) -> Filled:
+def _by_set(model: Any, held: HeldChannels, run: Run) -> Filled:
     """Fill a model for ``work`` sharing; sets with heads away, and the objective's terms."""
     on_nearest, terms = [], []
     of_service: list[list[Any]] = [[] for _ in held.heads.home]
     of_server: list[list[Any]] = [[] for _ in held.nearest]
     hosted, options = set_options(held)
     for a, number, value in options:
+        if run.stopped():
+            break
         hosts = model.new_bool_var(f"hosts[{a},{number}]")
         terms.append((value, hosts))
         of_server[a].append(hosts)

@@ -124,6 +124,8 @@ def _by_count(model: Any, held: HeldChannels, run: Run) -> list[tuple[int, Any]]
     of_service: list[list[Any]] = [[] for _ in held.heads.home]
     there: dict[tuple[int, int], list[Any]] = {}
     for i, omega, a, n, value in count_options(held):
+        if run.stopped():
+            return []
         head = model.head[i, a, n]
         of_service[i].append(head)
         there.setdefault((a, n), []).append(head)
@@ -136,6 +138,8 @@ def _by_count(model: Any, held: HeldChannels, run: Run) -> list[tuple[int, Any]]
             return []
         model.one_place[i] = _sum(heads) == 1
     for a, most in enumerate(held.most.tolist()):
+        if run.stopped():
+            return []
         model.one_count[a] = _sum([model.hosts[a, n] for n in range(most + 1)]) == 1
         for n in range(1, most + 1):
             model.counted[a, n] = _sum(there.get((a, n), [])) == n * model.hosts[a, n]

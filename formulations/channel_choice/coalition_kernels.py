@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from formulations.channel_choice.overhead_kernels import gain
+import numpy as np
+
+from formulations.channel_choice.offloading import SLACK
+from formulations.channel_choice.overhead_kernels import gain, may_offload
 from optkit.kernels import kernel
 
 
 @kernel
 def fill_alone(o, k, out):  # type: ignore[no-untyped-def]
-    """Gain of each service on a channel of its own as one of k offloaders, into out [N]."""
+    """Gain of each service on a channel of its own as one of k offloaders, into out [N]; -inf where
+    it may not offload."""
     power_w = o.power_w
     for i in range(len(out)):
-        out[i] = gain(o, i, power_w[i], k)
+        out[i] = -np.inf
+        if may_offload(o, i, power_w[i], k, SLACK):
+            out[i] = gain(o, i, power_w[i], k)
 
 
 @kernel

@@ -26,11 +26,8 @@ from optkit.run import Run
 
 #: Units of load per least received power, in the compact model.
 _UNITS = 1_000
-
-
-def applies(instance: ChannelChoice) -> str | None:
-    """None: how many coalitions there are is known once they are enumerated."""
-    return None
+#: And of the largest load at most: sums over all services have to fit into 64 bits.
+_MOST_UNITS = 2**40
 
 
 def cp(
@@ -61,7 +58,8 @@ def cp(
     models = _Models(instance, run, held, limit, ratio)
     run.built()
     search_shares(held, run, models.compact if compact else models.columns)
-    run.note(models=models.solved, largest=models.largest)
+    run.note(models=models.solved)
+    run.note(**({"levels": models.levels} if compact else {"coalitions": models.largest}))
     if models.skipped:
         run.note(skipped=f"{models.skipped} models of more than {limit:,} coalitions")
 
@@ -71,14 +69,15 @@ class _Models:
 
     Attributes
     ----------
-    solved : number of models, largest : coalitions or services on channels of the largest.
+    solved : number of models, largest : coalitions of the largest.
     skipped : models that were too large.
+    levels : of the last compact model.
     """
 
     def __init__(
         self, instance: ChannelChoice, run: Run, held: Held, limit: int, ratio: float
     ) -> None:
-        self.solved = self.largest = self.skipped = 0
+        self.solved = self.largest = self.skipped = self.levels = 0
         self._run, self._held, self._limit, self._ratio = run, held, limit, ratio
         self._o = held.offloading
         self._origin = float(qos(self._o, self._o.local_overhead).sum())
@@ -128,10 +127,11 @@ class _Models:
         usable = np.flatnonzero(possible.any(axis=1)).tolist()
         if not usable:
             return -np.inf if o.late_at_home.any() else 0.0
-        self.largest = max(self.largest, len(usable) * o.channels)
+        self.levels = len(levels.high_w)
         # All roundings are optimistic: loads down, room up, gains up.
-        unit = float(o.power_w[usable].min()) / _UNITS
-        load = np.floor(o.power_w / unit).astype(np.int64)
+        largest_w = float(levels.high_w[-1])
+        unit = max(float(o.power_w[usable].min()) / _UNITS, largest_w / _MOST_UNITS)
+        load = np.floor(np.minimum(o.power_w, 2 * largest_w) / unit).astype(np.int64)
         room = np.ceil(levels.high_w / unit).astype(np.int64).tolist()
         gain = np.where(possible, levels.gain, 0.0)
         scale = cpsat.IntegerScale.of(gain, "maximise")

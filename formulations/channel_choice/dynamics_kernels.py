@@ -31,9 +31,9 @@ def add_loads(o, x, load_w):  # type: ignore[no-untyped-def]
 
 @kernel(error_model="numpy", forceinline=True)
 def worth(o, i, load_w, k):  # type: ignore[no-untyped-def]
-    """QoS that offloading adds to home, also where a deadline is missed."""
-    overhead = best_offload(o, i, load_w, k)[0]
-    return math.log2((o.threshold + o.local_overhead[i]) / (o.threshold + overhead))
+    """QoS that offloading adds to home, and whether (0 or 1) the deadline is missed."""
+    overhead, _, _, _, _, late = best_offload(o, i, load_w, k)
+    return math.log2((o.threshold + o.local_overhead[i]) / (o.threshold + overhead)), int(late)
 
 
 @kernel(error_model="numpy")
@@ -76,7 +76,7 @@ def channel_sums(o, x, load_w, k, sums):  # type: ignore[no-untyped-def]
     total = 0.0
     for i in range(len(x)):
         if x[i] > 0:
-            sums[x[i] - 1] += worth(o, i, load_w[x[i] - 1], k)
+            sums[x[i] - 1] += worth(o, i, load_w[x[i] - 1], k)[0]
     for c in range(len(sums)):
         total += sums[c]
     return total
@@ -88,7 +88,7 @@ def members_worth(o, x, channel, leaving, load_w, k):  # type: ignore[no-untyped
     total = 0.0
     for j in range(len(x)):
         if x[j] == channel and j != leaving:
-            total += worth(o, j, load_w, k)
+            total += worth(o, j, load_w, k)[0]
     return total
 
 
@@ -118,7 +118,7 @@ def system_change(o, x, i, target, load_w, k, sums, totals):  # type: ignore[no-
     if target > 0:
         joined_w = load_w[target - 1] + w
         total += members_worth(o, x, target, i, joined_w, after) - sums[row, target - 1]
-        total += worth(o, i, joined_w, after)
+        total += worth(o, i, joined_w, after)[0]
     return total - totals[1]
 
 

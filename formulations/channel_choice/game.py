@@ -85,10 +85,11 @@ class Potential:
 
     def __call__(self, channel: Ints) -> Floats:
         """The potential of channels [B, N]: [B]."""
-        w = self.power_w
-        total = -np.where(channel == 0, w * self.tolerated_w, 0.0).sum(axis=1)
-        for c in range(1, self.channels + 1):
-            own = np.where(channel == c, w, 0.0)
-            total -= 0.5 * (own.sum(axis=1) ** 2 - (own**2).sum(axis=1))
-        rising: Floats = total
+        row = np.arange(len(channel))[:, None] * (self.channels + 1)
+        group, member = np.unique(row + channel, return_inverse=True)
+        away_w = np.where(channel > 0, self.power_w, 0.0).ravel()
+        load, squares = (np.bincount(member.ravel(), own) for own in (away_w, away_w**2))
+        pairs = np.bincount(group // (self.channels + 1), load**2 - squares, len(channel))
+        home = np.where(channel == 0, self.power_w * self.tolerated_w, 0.0).sum(axis=1)
+        rising: Floats = -home - 0.5 * pairs
         return rising

@@ -24,6 +24,9 @@ from optkit.evaluation import BatchEvaluation
 from optkit.instance import Instance
 from optkit.space import Game
 
+#: How far a fraction in a file may be from the one that follows.
+_SAME = 1e-6
+
 
 class ChannelChoice(Instance):
     """Each service at home (0) or offloaded over one of M channels (1..M), heads at home (0) or,
@@ -91,7 +94,7 @@ class ChannelChoice(Instance):
         """Judge decisions X [B, n]: the objective is the total quality of service (Eq. 17)."""
         if parts:
             raise DecisionError(f"channel_choice has no part {next(iter(parts))!r}")
-        return evaluate(self, np.asarray(decisions, dtype=np.int64))
+        return evaluate(self, self.check_decisions(decisions))
 
     def decision(self, x: ArrayLike, **parts: Any) -> dict[str, NDArray[Any]]:
         """``channel`` (0 is home), with load balance ``head_on_nearest`` (0 or 1), and what the
@@ -110,7 +113,15 @@ class ChannelChoice(Instance):
     def from_decision(
         self, decision: Mapping[str, Any]
     ) -> tuple[NDArray[np.int64], dict[str, Any]]:
-        """The vector x of a decision; ``cut`` and ``delta`` follow from it and may be left out."""
+        """The vector x of a decision.
+
+        ``cut`` and ``delta`` follow from it and may be left out.
+
+        Raises
+        ------
+        DecisionError
+            Something is missing or no decision, or a cut or fraction is not what follows.
+        """
         wanted = ["channel"] + ["head_on_nearest"] * self.balanced
         if not set(wanted) <= set(decision) <= {*wanted, "cut", "delta"}:
             names = " and ".join(map(repr, wanted))
@@ -121,7 +132,30 @@ class ChannelChoice(Instance):
             if not isinstance(values, (list, tuple, np.ndarray)) or len(values) != self.services:
                 raise DecisionError(f"{name} is not a list of {self.services} integers")
             x += list(values)
-        return self.check_decision(x), {}
+        vector = self.check_decision(x)
+        if "cut" in decision or "delta" in decision:
+            self._compare(decision, self.decision(vector))
+        return vector, {}
+
+    def _compare(
+        self, decision: Mapping[str, Any], follows: Mapping[str, NDArray[np.float64]]
+    ) -> None:
+        """Hold ``cut`` and ``delta``, where they are given, to what follows from the rest."""
+        for name in ("cut", "delta"):
+            if name not in decision:
+                continue
+            try:
+                given = np.asarray(decision[name])
+            except ValueError:  # lists of different lengths
+                given = np.zeros(0)
+            if given.shape != (self.services,) or given.dtype.kind not in "iuf":
+                raise DecisionError(f"{name} is not a list of {self.services} numbers")
+            wrong = ~(np.abs(given - follows[name]) <= _SAME)
+            if wrong.any():
+                i = int(np.argmax(wrong))
+                raise DecisionError(
+                    f"{name}[{i}] is {given[i]:g}, but {follows[name][i]:g} follows from the rest"
+                )
 
     def environment(self) -> Environment[Any]:
         """Services decided one by one, those that gain most on their own first."""

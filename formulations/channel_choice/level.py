@@ -11,11 +11,13 @@ one large channel. That has far fewer variables and no symmetry, and the same li
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from formulations.channel_choice.exact.held import Held
+from formulations.channel_choice.exact.shares import share_counts
 from formulations.channel_choice.instance import ChannelChoice
 from formulations.channel_choice.levels import Levels, levels_of, pack
 from formulations.channel_choice.objective import qos
@@ -45,7 +47,8 @@ def level(
     ----------
     instance, run : as for every method.
     solver : "highs", or "scip" or "gurobi" through Pyomo.
-    export : a ``.mps`` or ``.lp`` file to write the first model to.
+    export : a ``.mps`` or ``.lp`` file to write the first model to (that of the largest number
+        of offloaders if none has to be solved).
     ratio : between neighbouring levels; nearer to 1 is tighter and larger.
     apart : model each channel apart.
     """
@@ -55,6 +58,7 @@ def level(
     models = _Models(instance, run, held, solver, export, ratio, apart)
     run.built()
     search_shares(held, run, models.leaf, models.relax)
+    models.export_now(share_counts(held.offloading)[-1])
     run.note(models=models.solved, levels=models.levels)
 
 
@@ -84,14 +88,18 @@ class _Models:
 
     def relax(self, a: int, b: int) -> tuple[float, float]:
         """The linear relaxation at speed F/a of at most b offloaders, and how many it takes."""
-        model = self._model(a, b, relaxed=True)
+        model = self._model(a, b, True, self._run.stopped)
+        if model is None:
+            return np.inf, (a + b) / 2
         solution = solve_pyomo(model, self._run, bound_of=None, solver=self._solver, start=False)
         chosen = (a + b) / 2 if solution.values is None else sum(v.value for v in model.x.values())
         return self._gain_bound(solution), chosen
 
     def leaf(self, k: int) -> float:
         """The programme for at most k offloaders served as k of them."""
-        model = self._model(k, k, relaxed=False)
+        model = self._model(k, k, False, self._run.stopped)
+        if model is None:
+            return np.inf
         self.solved += 1
         export, self._export = self._export, None
         if export is not None:
@@ -113,12 +121,17 @@ class _Models:
         )
         return self._gain_bound(solution)
 
-    def _model(self, k: int, most: int, relaxed: bool) -> Any:
+    def export_now(self, k: int) -> None:
+        """Write the model of k offloaders if one is to be written and none was solved, whether
+        or not the run is over."""
+        if self._export is not None:
+            export_pyomo(self._model(k, k, False, lambda: False), self._export)
+
+    def _model(self, k: int, most: int, relaxed: bool, stopped: Callable[[], bool]) -> Any:
         levels = levels_of(self._o, k, self._ratio)
         self.levels = len(levels.high_w)
-        return level_model(
-            self._o, levels, most, self._offset, self._apart, relaxed, self._instance.name
-        )
+        name = self._instance.name
+        return level_model(self._o, levels, most, self._offset, self._apart, relaxed, name, stopped)
 
     def _packed(self, model: Any, values: Values, k: int, chosen: list[Any]) -> Any:
         """Channels near those of a point: each service is wherever its power fits."""
@@ -141,9 +154,16 @@ class _Models:
 
 
 def level_model(
-    o: Any, levels: Levels, most: int, offset: float, apart: bool, relaxed: bool, name: str = ""
+    o: Any,
+    levels: Levels,
+    most: int,
+    offset: float,
+    apart: bool,
+    relaxed: bool,
+    name: str = "",
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Any:
-    """The Pyomo model of at most so many offloaders.
+    """The Pyomo model of at most so many offloaders, or None where `stopped` ends the building.
 
     Parameters
     ----------
@@ -183,6 +203,8 @@ def level_model(
     for row in ("one_channel", "one_level", "power", "members", "there", "order"):
         model.add_component(row, pyo.Constraint(pyo.Any))
     for i, late in enumerate(o.late_at_home.tolist()):
+        if stopped():
+            return None
         places = [
             model.x[i, *group, rank]
             for rank in np.flatnonzero(worth[i]).tolist()
@@ -194,6 +216,8 @@ def level_model(
             model.one_channel[i] = linear([1.0] * len(places), places) <= 1
     for group in groups:
         for rank, high in enumerate(levels.high_w.tolist()):
+            if stopped():
+                return None
             members = np.flatnonzero(worth[:, rank]).tolist()
             if not members:
                 continue

@@ -10,6 +10,7 @@ Eq. 8 and the interference of Eq. 28 in the coefficients, what is left is linear
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,6 @@ _ONE_MODEL = 12
 _PYOMO = 20_000
 
 
-def applies(instance: ChannelChoice) -> str | None:
-    """None: how many coalitions there are is known once they are enumerated."""
-    return None
-
-
 def mip(
     instance: ChannelChoice,
     run: Run,
@@ -53,14 +49,16 @@ def mip(
 ) -> None:
     """Maximise the total quality of service (Eq. 17) over all coalitions that could matter.
 
-    With an equally shared cloud and more than 12 services, numbers of offloaders are searched by
-    the linear relaxations of ranges of them, with one model for each that is left.
+    With an equally shared cloud, one model holds every number of offloaders, up to 12 of them;
+    beyond that, or beyond the limit, they are searched by the linear relaxations of ranges of
+    them, with one model for each that is left.
 
     Parameters
     ----------
     instance, run : as for every method.
     solver : "highs", or "scip" or "gurobi" through Pyomo.
-    export : a ``.mps`` or ``.lp`` file to write the first model to.
+    export : a ``.mps`` or ``.lp`` file to write the first model to (that of the largest number
+        of offloaders if none has to be solved).
     arrays : build the same model without Pyomo; by default where there are many coalitions, if
         `solver` and `export` do not ask for Pyomo.
     limit : coalitions that a model may have; beyond, only simple bounds are reported.
@@ -75,14 +73,11 @@ def mip(
         held.found(np.zeros(instance.services, dtype=np.int64))
     models = _Models(instance, run, held, solver, export, arrays if plain else False, limit)
     counts = share_counts(held.offloading)
-    if len(counts) == 1:
+    one_model = 1 < len(counts) <= _ONE_MODEL and not arrays
+    if not one_model or not models.all_counts(counts):
         run.built()
-        search_shares(held, run, models.leaf)
-    elif instance.services <= _ONE_MODEL and not arrays:
-        models.all_counts(list(counts))
-    else:
-        run.built()
-        search_shares(held, run, models.leaf, models.relax)
+        search_shares(held, run, models.leaf, models.relax if len(counts) > 1 else None)
+    models.export_now(counts[-1])
     run.note(coalitions=models.largest, models=models.solved)
     if models.skipped:
         run.note(skipped=f"{models.skipped} models of more than {limit:,} coalitions")
@@ -145,19 +140,40 @@ class _Models:
         )
         return self._gain_bound(solution)
 
-    def all_counts(self, counts: list[int]) -> None:
-        """One model for every number of offloaders."""
-        sets = {}
+    def all_counts(self, counts: Iterable[int]) -> bool:
+        """One model for every number of offloaders; False where it would be too large."""
+        sets: Sets = {}
+        total = 0
         for k in counts:
-            found = self._enumerated(k, k)
+            found = coalitions(self._o, k, k, self._run, self._limit - total)
             if found is None:
-                return
+                return False
             sets[k] = found
+            total += len(found)
+        self.largest = total
         model = coalition_model(self._o, sets, self._offset, self._instance.name)
         self._run.built()
         self.solved += 1
         if self._solve(model, sets, bounds=True).status is SolveStatus.INFEASIBLE:
             self._held.infeasible()
+        return True
+
+    def export_now(self, k: int) -> None:
+        """Write the model of k offloaders if one is to be written and none was solved, whether
+        or not the run is over.
+
+        Raises
+        ------
+        UsageError
+            It would be too large.
+        """
+        if self._export is None:
+            return
+        sets = coalitions(self._o, k, k, Run(self._instance), self._limit)
+        if sets is None:
+            raise UsageError("option export: no model was built, nothing was exported")
+        model = coalition_model(self._o, {k: sets}, self._offset, self._instance.name)
+        export_pyomo(model, self._export)
 
     def _enumerated(self, k: int, most: int) -> Coalitions | None:
         sets = coalitions(self._o, k, most, self._run, self._limit)

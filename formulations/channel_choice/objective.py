@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 
 #: Numbers in one intermediate array, so that all of them stay in a processor's cache.
 _BLOCK = 14_000
+#: Above so many channels for each service, those that nobody is on are left out of sums.
+_SPARSE = 4
 
 
 class Outcome(NamedTuple):
@@ -61,8 +63,8 @@ def judge(
     overhead, delay, energy = (_spread(column, shape) for column in home[:3])
     cut = np.array(np.broadcast_to(home.cut, shape), order="C")
     local, delta = overhead.copy(), np.zeros(shape)
-    key = (np.arange(batch)[:, None] * (o.channels + 1) + channel).ravel()
-    load = np.bincount(key, _spread(o.power_w, shape).ravel(), batch * (o.channels + 1))
+    key, groups = _groups(o, channel)
+    load = np.bincount(key, _spread(o.power_w, shape).ravel(), groups)
     flat = np.flatnonzero(channel > 0)
     row, service = np.divmod(flat, services)
     interference = np.maximum(load[key[flat]] - o.power_w[service], 0.0)
@@ -80,6 +82,17 @@ def judge(
     return Outcome(overhead, local, delay, energy, cut, delta)
 
 
+def _groups(o: Offloading, channel: Ints) -> tuple[Ints, int]:
+    """A number [B * N] of the channel that each service is on in each decision [B, N], and how
+    many numbers there are."""
+    batch, services = channel.shape
+    key = (np.arange(batch)[:, None] * (o.channels + 1) + channel).ravel()
+    if o.channels <= _SPARSE * services:
+        return key, batch * (o.channels + 1)
+    used, key = np.unique(key, return_inverse=True)
+    return key, len(used)
+
+
 def _spread(column: Floats, shape: tuple[int, int]) -> Floats:
     """A writable copy of numbers of each service in the shape of a batch."""
     return np.array(np.broadcast_to(column, shape), dtype=np.float64, order="C")
@@ -93,7 +106,7 @@ def qos(o: Offloading, overhead: Floats) -> Floats:
 def evaluate(instance: ChannelChoice, decisions: Ints) -> BatchEvaluation:
     """Judge decisions X [B, n]; the objective is the total quality of service (Eq. 17)."""
     o = instance.static
-    step = max(1, _BLOCK // (o.head_s.size + o.channels))
+    step = max(1, _BLOCK // (o.head_s.size + min(o.channels, instance.services)))
     blocks = [
         _evaluate(instance, decisions[first : first + step])
         for first in range(0, max(len(decisions), 1), step)
@@ -114,9 +127,6 @@ def evaluate(instance: ChannelChoice, decisions: Ints) -> BatchEvaluation:
 def _evaluate(instance: ChannelChoice, decisions: Ints) -> BatchEvaluation:
     o = instance.offloading()
     services = instance.services
-    outside = ((decisions < 0) | (decisions >= instance.choices)).sum(axis=1)
-    if outside.any():
-        decisions = np.where(decisions < instance.choices, np.maximum(decisions, 0), 0)
     channel, omega = decisions[:, :services], decisions[:, services:]
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         heads = head_times(instance, omega) if instance.balanced else (None, None)
@@ -135,9 +145,7 @@ def _evaluate(instance: ChannelChoice, decisions: Ints) -> BatchEvaluation:
         }
         # Each quality of service is 1 minus a logarithm that is not negative.
         scale = 2.0 * services - total
-        violations: dict[str, Floats] = {"channel_range": outside.astype(np.float64)}
-        violations |= _violations(o, channel, outcome)
-    return BatchEvaluation(total, scale, terms, violations)
+        return BatchEvaluation(total, scale, terms, _violations(o, channel, outcome))
 
 
 def _offloaded(o: Offloading, channel: Ints, outcome: Outcome) -> dict[str, Floats]:

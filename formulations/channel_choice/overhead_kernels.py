@@ -84,13 +84,6 @@ def best_offload(o, i, load_w, k):  # type: ignore[no-untyped-def]
     return best, best_s, best_j, best_cut, best_delta, best_late
 
 
-@kernel(error_model="numpy")
-def best_option(o, i, load_w, k):  # type: ignore[no-untyped-def]
-    """Overhead, delay_s, energy_j, candidate cut and delta of offloading."""
-    overhead, seconds, joule, cut, delta, _ = best_offload(o, i, load_w, k)
-    return overhead, seconds, joule, cut, delta
-
-
 @kernel(error_model="numpy", forceinline=True)
 def gain(o, i, load_w, k):  # type: ignore[no-untyped-def]
     """QoS that offloading adds to home; -inf where its deadline cannot be met."""

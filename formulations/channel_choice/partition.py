@@ -67,7 +67,8 @@ def profit_rates(cuts: Floats, weights: tuple[float, float], revenue: str) -> Fl
     (a network without parameters) are 0.
     """
     total = cuts[0, HEAD] + cuts[0, TAIL]
-    shares = [cuts[:, TAIL] / total, cuts[:, PARAM_BYTES] / max(cuts[0, PARAM_BYTES], 1e-300)]
+    stored = cuts[:, PARAM_BYTES]
+    shares = [cuts[:, TAIL] / total, stored / stored[0] if stored[0] > 0 else 0.0 * stored]
     if revenue == "layer":
         shares = [-np.diff(share, prepend=share[0]) for share in shares]
     rates: Floats = (weights[0] * shares[0] + weights[1] * shares[1]) / (

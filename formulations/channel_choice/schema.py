@@ -106,7 +106,15 @@ def parse(document: Mapping[str, Any]) -> Document:
     InstanceError
         With the path of the field, what was found and what was expected.
     """
-    parsed = convert(document, Document)
+    try:
+        parsed = convert(document, Document)
+    except InstanceError as error:
+        if error.field != "segmentation":
+            raise
+        message = (
+            f"found {show(document['segmentation'])}, expected 'optimal' or a number from 0 to 1"
+        )
+        raise InstanceError(message, error.field) from None
     for index, weight in enumerate(parsed.cut_weights):
         if math.isnan(weight):
             path = f"cut_weights[{index}]"
@@ -183,7 +191,7 @@ def _check_cuts(parsed: Document, cuts: list[Cut], path: str) -> None:
     if not cuts:
         raise InstanceError("found an empty list, expected at least one entry", path)
     total = cuts[0].head_flop + cuts[0].tail_flop
-    before = 0.0
+    before, stored = 0.0, cuts[0].tail_param_bytes
     for index, cut in enumerate(cuts):
         where = f"{path}[{index}]"
         if abs(cut.head_flop + cut.tail_flop - total) > TOLERANCE * total:
@@ -192,7 +200,10 @@ def _check_cuts(parsed: Document, cuts: list[Cut], path: str) -> None:
         if cut.head_flop < before:
             message = f"found {cut.head_flop:.12g}, expected >= {before:.12g} (layer order)"
             raise InstanceError(message, f"{where}.head_flop")
-        before = cut.head_flop
+        if cut.tail_param_bytes > stored:
+            message = f"found {cut.tail_param_bytes:.12g}, expected <= {stored:.12g} (layer order)"
+            raise InstanceError(message, f"{where}.tail_param_bytes")
+        before, stored = cut.head_flop, cut.tail_param_bytes
         if parsed.cut_choice == "rate" and cut.transfer_bits == 0:
             message = "found 0, expected a finite number > 0 where cut_choice is 'rate'"
             raise InstanceError(message, f"{where}.transfer_bits")

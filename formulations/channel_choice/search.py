@@ -6,21 +6,27 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from formulations.channel_choice.acco_kernels import commit_pairs
 from formulations.channel_choice.exact.held import Held
-from formulations.channel_choice.exact.shares import alone
 from formulations.channel_choice.instance import ChannelChoice
 from formulations.channel_choice.offloading import Offloading
-from formulations.channel_choice.search_kernels import climb, grow
+from formulations.channel_choice.search_kernels import climb
 from optkit.errors import UsageError
 from optkit.run import Run
+from optkit.search.games import TOLERANCE
 
 Ints = NDArray[np.int64]
+#: Services that fail, negative, and what the others gain: larger is better.
+Worth = tuple[int, float]
 #: Services that a kick moves.
 _KICKED = 4
+_STEPS = 8  # pairs of the greedy choice between two looks at the limits
 
 
 class Searcher:
     """Local search on one choice of channels.
+
+    Channels are alike, so that no more of them are looked at than there are services.
 
     Parameters
     ----------
@@ -29,32 +35,33 @@ class Searcher:
     """
 
     def __init__(self, o: Offloading, rng: Generator) -> None:
-        self.o, self._rng = o, rng
-        best = alone(o, 1)
-        self.penalty = 1.0 + float(best[best > 0].sum())
+        self._o, self._rng = o._replace(channels=min(o.channels, len(o.power_w))), rng
 
-    def climbed(self, channels: Ints, optimum: Ints | None = None) -> tuple[float, Ints]:
-        """The local optimum above channels [N]: its gain less penalties, and its channels.
+    def climbed(self, channels: Ints, optimum: Ints | None = None) -> tuple[Worth, Ints]:
+        """The local optimum above channels [N]: its worth, and its channels.
 
         Parameters
         ----------
+        channels : at most min(M, N) each.
         optimum : a local optimum that differs little from the channels.
         """
         result = np.array(channels, dtype=np.int64)
-        stale = np.ones(self.o.channels + 1, dtype=np.bool_)
+        stale = np.ones(self._o.channels + 1, dtype=np.bool_)
         if optimum is not None:
             differ = result != optimum
             stale[:] = False
             stale[result[differ]] = stale[optimum[differ]] = True
-            if self.o.equal_share and (result > 0).sum() != (optimum > 0).sum():
+            if self._o.equal_share and (result > 0).sum() != (optimum > 0).sum():
                 stale[:] = True
         order = self._rng.permutation(len(stale))
-        return float(climb(self.o, result, order, stale, self.penalty)), result
+        failed, gain = climb(self._o, result, order, stale)
+        return (-int(failed), float(gain)), result
 
-    def grown(self, channels: Ints) -> Ints:
-        """Channels [N] and whoever is worth adding, the best pair first."""
-        result = np.array(channels, dtype=np.int64)
-        grow(self.o, result, self.penalty)
+    def grown(self, run: Run) -> Ints:
+        """Channels [N] of the greedy choice from all at home, as far as the run lets it come."""
+        result = np.zeros(len(self._o.power_w), dtype=np.int64)
+        while not run.stopped() and not commit_pairs(self._o, result, TOLERANCE, _STEPS):
+            pass
         return result
 
     def improve(self, held: Held, run: Run, kicks: int) -> None:
@@ -62,21 +69,21 @@ class Searcher:
         for _ in range(kicks):
             if run.stopped() or held.channels is None:
                 return
-            gain, result = self.climbed(self.kicked(held.channels, _KICKED), held.channels)
-            if gain > held.gain:
+            worth, result = self.climbed(self.kicked(held.channels, _KICKED), held.channels)
+            if worth > (0, held.gain):
                 held.found(result)
 
     def kicked(self, channels: Ints, count: int) -> Ints:
         """Channels [N] with some services somewhere else, at home with probability 1/2."""
         result = channels.copy()
         moved = self._rng.choice(len(result), min(count, len(result)), replace=False)
-        somewhere = self._rng.integers(0, self.o.channels + 1, len(moved))
+        somewhere = self._rng.integers(0, self._o.channels + 1, len(moved))
         result[moved] = np.where(self._rng.random(len(moved)) < 0.5, 0, somewhere)
         return result
 
 
 def local_search(instance: ChannelChoice, run: Run, *, starts: int = 20) -> None:
-    """Climb from all at home, from the greedy choice and from the warm start, then from kicks of
+    """Climb from the greedy choice, from all at home and from the warm start, then from kicks of
     the best choice so far.
 
     Parameters
@@ -89,14 +96,15 @@ def local_search(instance: ChannelChoice, run: Run, *, starts: int = 20) -> None
     run.built()
     searcher = Searcher(held.offloading, run.rng)
     home = np.zeros(instance.services, dtype=np.int64)
-    first = [searcher.grown(home), home] + ([] if held.start is None else [held.start])
-    best, channels = -np.inf, home
     held.found(home)
+    first = [searcher.grown(run), home] + ([] if held.start is None else [held.start])
+    held.found(first[0])
+    best, channels = (-instance.services - 1, 0.0), home
     for start in run.steps(range(starts)):
         if start < len(first):
-            gain, result = searcher.climbed(first[start])
+            worth, result = searcher.climbed(first[start])
         else:
-            gain, result = searcher.climbed(searcher.kicked(channels, _KICKED), channels)
+            worth, result = searcher.climbed(searcher.kicked(channels, _KICKED), channels)
         held.found(result)
-        if gain > best:
-            best, channels = gain, result
+        if worth > best:
+            best, channels = worth, result

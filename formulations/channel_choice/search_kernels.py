@@ -2,7 +2,8 @@
 
 A channel (0 is home) holds a group of services; only the two groups that a move touches are
 valued anew, at the number of offloaders k after it. Where the cloud is shared equally, the worths
-of all groups are held for k - 1, k and k + 1.
+of all groups are held for k - 1, k and k + 1. A group's worth is how many of its services fail,
+which counts first, and what the others gain.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from optkit.kernels import kernel
 #: What counts as better, so that rounding does not keep the search going.
 _BETTER = 1e-10
 
-# Literals would be types of their own, see `kernel`.
+# A literal would be a type of its own, see `kernel`.
 _NOBODY: Any = np.int64(-1)
-_HOME: Any = np.int64(0)
 
 
 @kernel
-def group_worth(o, k, group, members, count, penalty):  # type: ignore[no-untyped-def]
-    """Gain of a group; each service that misses its deadline costs a penalty."""
+def group_worth(o, k, group, members, count):  # type: ignore[no-untyped-def]
+    """How many services of a group fail (they are late, or must be offloaded and may not be), and
+    the gain of the others."""
     late = o.late_at_home
-    total = 0.0
+    failed, total = np.int64(0), 0.0
     if group == 0:
         for a in range(count):
             if late[members[a]]:
-                total -= penalty
-        return total
+                failed += 1
+        return failed, total
     power_w = o.power_w
     load = 0.0
     for a in range(count):
@@ -39,10 +40,16 @@ def group_worth(o, k, group, members, count, penalty):  # type: ignore[no-untype
     for a in range(count):
         own = gain(o, members[a], load, k)
         if own == -np.inf or (own < -1e-9 and late[members[a]] and o.require_profitable):
-            total -= penalty
+            failed += 1
         else:
             total += own
-    return total
+    return failed, total
+
+
+@kernel(forceinline=True)
+def _better(failed, change):  # type: ignore[no-untyped-def]
+    """Whether a change helps: fewer fail, or as many and the others gain."""
+    return failed < 0 or (failed == 0 and change > _BETTER)
 
 
 @kernel
@@ -60,30 +67,32 @@ def _with(members, count, out, joins, trial):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _value_group(o, k, group, members, size, penalty, worth):  # type: ignore[no-untyped-def]
+def _value_group(o, k, group, members, size, fails, worth):  # type: ignore[no-untyped-def]
     if not o.equal_share:
-        worth[:, group] = group_worth(o, k, group, members[group], size[group], penalty)
+        failed, total = group_worth(o, k, group, members[group], size[group])
+        fails[:, group], worth[:, group] = failed, total
         return
     for step in range(3):
         at = max(k + step - 1, 1)
-        worth[step, group] = group_worth(o, at, group, members[group], size[group], penalty)
+        failed, total = group_worth(o, at, group, members[group], size[group])
+        fails[step, group], worth[step, group] = failed, total
 
 
 @kernel
-def _value_groups(o, k, members, size, penalty, worth):  # type: ignore[no-untyped-def]
-    """Worths of all groups at k - 1, k and k + 1 offloaders, into worth [3, M + 1]."""
+def _value_groups(o, k, members, size, fails, worth):  # type: ignore[no-untyped-def]
+    """Worths of all groups at k - 1, k and k + 1 offloaders, into fails and worth [3, M + 1]."""
     for group in range(len(size)):
-        _value_group(o, k, group, members, size, penalty, worth)
+        _value_group(o, k, group, members, size, fails, worth)
 
 
 @kernel
-def _revalue(o, k, members, size, penalty, worth, before, a, b):  # type: ignore[no-untyped-def]
+def _revalue(o, k, members, size, fails, worth, before, a, b):  # type: ignore[no-untyped-def]
     """After a change of groups a and b: only these, unless the number of offloaders changed."""
     if o.equal_share and k != before:
-        _value_groups(o, k, members, size, penalty, worth)
+        _value_groups(o, k, members, size, fails, worth)
         return
     for group in (a, b):
-        _value_group(o, k, group, members, size, penalty, worth)
+        _value_group(o, k, group, members, size, fails, worth)
 
 
 @kernel
@@ -106,7 +115,7 @@ def _relocate(members, size, i, a, b, trial):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def climb(o, channel, order, stale, penalty):  # type: ignore[no-untyped-def]
+def climb(o, channel, order, stale):  # type: ignore[no-untyped-def]
     """Move single services and swap pairs, whatever helps first, until nothing does.
 
     Pairs of groups are looked at again only after one of them has changed.
@@ -116,24 +125,23 @@ def climb(o, channel, order, stale, penalty):  # type: ignore[no-untyped-def]
     channel : [N] changed in place.
     order : the groups in the order in which they are looked at.
     stale : [M + 1] groups that are new; between the others nothing helps.
-    penalty : cost of a missed deadline, more than anything could gain.
 
     Returns
     -------
-    total gain less penalties
+    how many services fail, and the total gain of the others
     """
     groups = o.channels + 1
     services = len(channel)
     members = np.empty((groups, services), dtype=np.int64)
     size = np.empty(groups, dtype=np.int64)
     trial = np.empty(services + 1, dtype=np.int64)
-    worth = np.empty((3, groups))
+    fails, worth = np.empty((3, groups), dtype=np.int64), np.empty((3, groups))
     changed = np.zeros(groups, dtype=np.int64)  # when
     looked = np.zeros((groups, groups), dtype=np.int64)
     changed[stale] = 1
     now = 1
     k = _fill_members(channel, members, size)
-    _value_groups(o, k, members, size, penalty, worth)
+    _value_groups(o, k, members, size, fails, worth)
     again = True
     while again:
         again = False
@@ -146,14 +154,14 @@ def climb(o, channel, order, stale, penalty):  # type: ignore[no-untyped-def]
                 if b > 0 and size[b] == 0 and b != _first_empty(size, a):
                     continue
                 before = k
-                k, moved = _between(o, k, channel, members, size, trial, worth, a, b, penalty)
+                k, moved = _between(o, k, channel, members, size, trial, fails, worth, a, b)
                 if moved:
                     again = True
                     now += 1
                     changed[a] = changed[b] = now
                     if o.equal_share and k != before:
                         changed[:] = now
-    return worth[1].sum()
+    return fails[1].sum(), worth[1].sum()
 
 
 @kernel
@@ -166,7 +174,7 @@ def _first_empty(size, a):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _between(o, k, channel, members, size, trial, worth, a, b, penalty):  # type: ignore[no-untyped-def]
+def _between(o, k, channel, members, size, trial, fails, worth, a, b):  # type: ignore[no-untyped-def]
     """Every helpful move from group a to b and, if a < b, every helpful swap."""
     moved = False
     step = 1 + (1 if a == 0 else 0) - (1 if b == 0 else 0)
@@ -175,15 +183,19 @@ def _between(o, k, channel, members, size, trial, worth, a, b, penalty):  # type
         i = members[a, place]
         after = k + step - 1
         count = _with(members[b], size[b], _NOBODY, i, trial)
-        change = group_worth(o, after, b, trial, count, penalty) - worth[step, b]
+        failed, total = group_worth(o, after, b, trial, count)
+        failed, change = failed - fails[step, b], total - worth[step, b]
         count = _with(members[a], size[a], i, _NOBODY, trial)
-        change += group_worth(o, after, a, trial, count, penalty) - worth[step, a]
+        left, total = group_worth(o, after, a, trial, count)
+        failed += left - fails[step, a]
+        change += total - worth[step, a]
         if step != 1 and o.equal_share:
+            failed += fails[step].sum() - fails[1].sum()
             change += worth[step].sum() - worth[1].sum()
-        if change > _BETTER:
+        if _better(failed, change):
             _relocate(members, size, i, a, b, trial)
             channel[i] = b
-            _revalue(o, after, members, size, penalty, worth, k, a, b)
+            _revalue(o, after, members, size, fails, worth, k, a, b)
             k = after
             moved = True
         else:
@@ -197,61 +209,18 @@ def _between(o, k, channel, members, size, trial, worth, a, b, penalty):  # type
         for other in range(size[b]):
             j = members[b, other]
             count = _with(members[b], size[b], j, i, trial)
-            change = group_worth(o, k, b, trial, count, penalty) - worth[1, b]
+            failed, total = group_worth(o, k, b, trial, count)
+            failed, change = failed - fails[1, b], total - worth[1, b]
             count = _with(members[a], size[a], i, j, trial)
-            change += group_worth(o, k, a, trial, count, penalty) - worth[1, a]
-            if change > _BETTER:
+            left, total = group_worth(o, k, a, trial, count)
+            failed += left - fails[1, a]
+            change += total - worth[1, a]
+            if _better(failed, change):
                 _relocate(members, size, i, a, b, trial)
                 _relocate(members, size, j, b, a, trial)
                 channel[i], channel[j] = b, a
-                _revalue(o, k, members, size, penalty, worth, k, a, b)
+                _revalue(o, k, members, size, fails, worth, k, a, b)
                 moved = True
                 place -= 1
                 break
     return k, moved
-
-
-@kernel
-def grow(o, channel, penalty):  # type: ignore[no-untyped-def]
-    """Offload one service after another, always the pair of service and channel that gains most
-    for all; channel [N] is changed in place."""
-    groups = o.channels + 1
-    services = len(channel)
-    members = np.empty((groups, services), dtype=np.int64)
-    size = np.empty(groups, dtype=np.int64)
-    trial = np.empty(services + 1, dtype=np.int64)
-    worth = np.empty((3, groups))
-    k = _fill_members(channel, members, size)
-    _value_groups(o, k, members, size, penalty, worth)
-    joined = np.full((services, groups), np.nan)  # worth of a group with a service, if known
-    late = o.late_at_home
-    while True:
-        best, best_i, best_b = _BETTER, _NOBODY, _HOME
-        others = worth[2].sum() - worth[1].sum()
-        empty = 0
-        for b in range(1, groups):
-            if size[b] == 0:
-                if empty:
-                    continue
-                empty = b
-            for i in range(services):
-                if channel[i] != 0:
-                    continue
-                if np.isnan(joined[i, b]):
-                    count = _with(members[b], size[b], _NOBODY, i, trial)
-                    joined[i, b] = group_worth(o, k + 1, b, trial, count, penalty)
-                change = joined[i, b] - worth[2, b] + others
-                if late[i]:
-                    change += penalty
-                if change > best:
-                    best, best_i, best_b = change, i, b
-        if best_i < 0:
-            return worth[1].sum()
-        _relocate(members, size, best_i, _HOME, best_b, trial)
-        channel[best_i] = best_b
-        k += 1
-        _revalue(o, k, members, size, penalty, worth, k - 1, _HOME, best_b)
-        if o.equal_share:
-            joined[:] = np.nan
-        else:
-            joined[:, best_b] = np.nan

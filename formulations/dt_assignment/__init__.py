@@ -80,6 +80,7 @@ PROBLEM = Problem(
             "column generation over groups of twins, then every group that could matter",
             proves_bound=True,
             applies=f"{_HERE}.exact.cg:applies",
+            outdone=f"{_HERE}.exact.cg:outdone",
             reference="ours",
         ),
         Method(
@@ -151,7 +152,7 @@ PROBLEM = Problem(
             "greedy",
             f"{_HERE}.search:greedy",
             "heuristic",
-            "the heaviest twins first, each where it adds least within the limits",
+            "the heaviest or most urgent twins first, each where it adds least",
             reference="ours",
         ),
         Method(

@@ -104,7 +104,7 @@ def best_edge(instance: TwinAssignment, run: Run) -> None:
     ----------
     instance, run : as for every method.
     """
-    run.found(_cheapest(instance, ~instance.is_cloud))
+    run.found(cheapest(instance, ~instance.is_cloud))
 
 
 def separable(instance: TwinAssignment, run: Run) -> None:
@@ -114,13 +114,20 @@ def separable(instance: TwinAssignment, run: Run) -> None:
     ----------
     instance, run : as for every method.
     """
-    run.found(_cheapest(instance, np.ones(instance.servers, dtype=bool)))
+    run.found(cheapest(instance))
 
 
-def _cheapest(instance: TwinAssignment, among: NDArray[np.bool_]) -> Ints:
-    """The cheapest of some servers for each twin, those possible for it alone first."""
+def cheapest(instance: TwinAssignment, among: NDArray[np.bool_] | None = None) -> Ints:
+    """The cheapest server for each twin [M], those possible for it alone first.
+
+    Parameters
+    ----------
+    among : [S] which servers to choose from; all by default.
+    """
     tables = instance.tables
-    worse = np.where(instance.open, 0, np.where(tables.allowed, 1, 2)) + np.where(among, 0, 3)
+    worse = np.where(instance.open, 0, np.where(tables.allowed, 1, 2))
+    if among is not None:
+        worse = worse + np.where(among, 0, 3)
     best = worse == worse.min(axis=1, keepdims=True)
     chosen: Ints = np.where(best, tables.cost, np.inf).argmin(axis=1)
     return chosen

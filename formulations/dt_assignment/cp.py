@@ -17,10 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from formulations.dt_assignment.bounds import claim
+from formulations.dt_assignment.groups import Groups
 from formulations.dt_assignment.instance import TwinAssignment
-from formulations.dt_assignment.search import greedy
+from formulations.dt_assignment.search import filled
 from formulations.dt_assignment.sharing import pair_costs, pair_delays
+from formulations.dt_assignment.tables import SLACK
 from optkit.backends import cpsat
+from optkit.backends.feed import SolveStatus
 from optkit.backends.native import cp_model
 from optkit.run import Run
 
@@ -44,9 +48,10 @@ def cp(instance: TwinAssignment, run: Run, *, start: bool = True) -> None:
         run.infeasible()
         return
     if start:
-        greedy(instance, run)
+        run.found(filled(instance, Groups.of(instance)))
     model = CpTwins(instance)
     if not model.build(run):
+        claim(instance, run, None)
         return
     run.built()
     model.solve(run)
@@ -106,7 +111,7 @@ class CpTwins:
             cpsat.forbid(self.model, [self._x[m, s] for m, s in enumerate(decision.tolist())])
             return True
 
-        cpsat.solve_cp(
+        solution = cpsat.solve_cp(
             self.model,
             run,
             bound_of=self.instance,
@@ -115,6 +120,8 @@ class CpTwins:
             hint=None if x is None else self._hint(x),
             repair=repair,
         )
+        if solution.status is not SolveStatus.INFEASIBLE:
+            claim(self.instance, run, solution.bound)
 
     # --- couplings -------------------------------------------------------------------------------
 
@@ -123,7 +130,7 @@ class CpTwins:
         for r, s in np.argwhere(np.isfinite(tables.limit)).tolist():
             twins = np.flatnonzero(instance.open[:, s] & (tables.demand[r, :, s] > 0)).tolist()
             limit = float(tables.limit[r, s])
-            unit = (limit or 1.0) / _WHOLE
+            unit = max(limit, SLACK) / _WHOLE
             shares = [math.floor(float(tables.demand[r, m, s]) / unit) for m in twins]
             literals = [self._x[m, s] for m in twins]
             if literals:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from formulations.dt_assignment.schema import Document
+from formulations.dt_assignment.schema import Document, is_cloud
 
 #: Devices of one twin that are shown; of a larger group, those with the largest inputs.
 SLOTS = 24
@@ -37,9 +37,10 @@ def slots(document: Document) -> NDArray[np.float32] | None:
     slot = np.arange(len(owner)) - start[owner]
     shown = slot < SLOTS
     found = np.zeros((document.shape[0], SLOTS, 4), dtype=np.float32)
+    edge = ~is_cloud(document)
     places = (
-        _scaled(devices.x_m, document.servers.x_m),
-        _scaled(devices.y_m, document.servers.y_m),
+        _scaled(devices.x_m, document.servers.x_m, edge),
+        _scaled(devices.y_m, document.servers.y_m, edge),
     )
     columns = (input_bits / _INPUT_BITS, *places, np.ones(len(order)))
     for index, column in enumerate(columns):
@@ -48,13 +49,18 @@ def slots(document: Document) -> NDArray[np.float32] | None:
     return found.reshape(len(found), 4 * SLOTS)
 
 
-def _scaled(place_m: Floats | None, servers_m: Floats | None) -> Floats | None:
-    """Coordinates as -1 to 1 over the extent of devices and servers; clouds have no place."""
+def _scaled(
+    place_m: Floats | None, servers_m: Floats | None, edge: NDArray[np.bool_]
+) -> Floats | None:
+    """Coordinates as -1 to 1 over the extent of devices and edge servers.
+
+    Clouds do not count: a file may give them a place, but no rate depends on it.
+    """
     if place_m is None:
         return None
     low, high = place_m.min(), place_m.max()
-    if servers_m is not None and not np.isnan(servers_m).all():
-        low, high = min(low, np.nanmin(servers_m)), max(high, np.nanmax(servers_m))
+    if servers_m is not None and edge.any():
+        low, high = min(low, servers_m[edge].min()), max(high, servers_m[edge].max())
     if high == low:
         return np.zeros(len(place_m))
     scaled: Floats = 2.0 * (place_m - low) / (high - low) - 1.0

@@ -84,9 +84,19 @@ def _starts(numbers: Floats) -> list[int]:
     starts, at, broken = [], 1, ""
     while at < len(numbers) and not broken:
         starts.append(at)
-        at, broken = _end(numbers, at)
-    if not broken and len(starts) == numbers[0]:
+        after, broken = _end(numbers, at)
+        at = at if broken else after
+    count = numbers[0]
+    if not broken and len(starts) == count:
         return starts
+    counted = count >= 1 and count == int(count)
+    if counted and at > max(1, end):  # as several problems the text makes more sense
+        if not broken:
+            raise InstanceError(f"found {len(starts)} problems, expected {count:g}, as word 1 says")
+        if len(starts) > count:
+            rest = len(numbers) - at
+            raise InstanceError(f"found {rest} numbers after problem {count:g}, expected none")
+        raise InstanceError(f"problem {len(starts)} of {count:g}: {broken}")
     raise InstanceError(why or f"found {len(numbers)} numbers, expected {end} for one problem")
 
 
@@ -101,6 +111,6 @@ def _end(numbers: Floats, start: int) -> tuple[int, str]:
     agents, jobs = int(numbers[start]), int(numbers[start + 1])
     end = start + 2 + 2 * agents * jobs + agents
     if end > len(numbers):
-        wanted = f"{end} for {agents} agents and {jobs} jobs"
-        return -1, f"found {len(numbers)} numbers, expected {wanted}"
+        wanted = f"{end - start} for {agents} agents and {jobs} jobs"
+        return -1, f"found {len(numbers) - start} numbers, expected {wanted}"
     return end, ""

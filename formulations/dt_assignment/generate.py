@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ Floats = NDArray[np.float64]
 COUPLINGS = ("load", "memory", "count", "equal", "proportional", "optimal", "wspt", "backhaul",
              "deadline")  # fmt: skip
 _RULES = ("equal", "proportional", "optimal", "wspt")
+#: Parameters that one coupling alone reads.
+_FACTORS = {"load_factor": "load", "deadline_factor": "deadline"}
 _GIB_BYTES = 2.0**30
 #: Edge servers (one cloud stands beside them), twins, devices.
 _SIZES = {
@@ -34,8 +37,8 @@ def generate(
     seed: int,
     couplings: str | None = None,
     environment: int | None = None,
-    delay_weight: float = 0.9,
-    load_factor: float = 1.05,
+    delay_weight: float | None = None,
+    load_factor: float | None = None,
     deadline_factor: float | None = None,
     servers: int | None = None,
     twins: int | None = None,
@@ -47,26 +50,31 @@ def generate(
     ----------
     family : one of the problem's families; tiny takes no further parameter.
     couplings : words of load, memory, count, equal, proportional, optimal, wspt, backhaul and
-        deadline, separated by commas; none by default, and one drawn at random in small.
+        deadline, separated by commas; none by default, and one drawn at random in small. Tiny and
+        gap-* take "" alone.
     environment : seed of the edge servers alone, so that instances of many seeds share them.
-    delay_weight : alpha, 0 to 1.
-    load_factor : how much input all servers take, as a multiple of all that there is.
+    delay_weight : alpha, 0 to 1; 0.9 by default.
+    load_factor : how much input all servers take, as a multiple of all that there is; 1.05 by
+        default. With load alone.
     deadline_factor : of the best latency that a twin has alone; 1.5 by default, and 4 where
-        twins share the processors.
+        twins share the processors. With deadline alone.
     servers : S, the cloud among them; twins, devices : M and N (8 for each twin by default).
+
+    Raises
+    ------
+    UsageError
+        A parameter that the family or its couplings do not read, or out of its range.
     """
-    size = {"servers": servers, "twins": twins, "devices": devices}
-    for name, value in size.items():
-        if value is not None and value < 1:
-            raise UsageError(f"{name} is {value}, expected at least 1")
-    if environment is not None and environment < 0:
-        raise UsageError(f"environment is {environment}, expected a seed >= 0")
+    given: dict[str, Any] = {
+        "couplings": couplings or None, "environment": environment, "delay_weight": delay_weight,
+        "load_factor": load_factor, "deadline_factor": deadline_factor, "servers": servers,
+        "twins": twins, "devices": devices,
+    }  # fmt: skip
+    _check(family, {name: value for name, value in given.items() if value is not None})
     rng = np.random.default_rng(seed)
     if family == "tiny":
         return tiny(rng, f"tiny-s{seed}")
     if family.startswith("gap-"):
-        if couplings or devices is not None:
-            raise UsageError(f"family {family} has no couplings and no devices to choose")
         return _assignment(rng, family, seed, servers or 5, twins or 50)
     edges, twin_count, device_count = _SIZES[family]
     if twins is not None:
@@ -80,11 +88,17 @@ def generate(
     clustered = family.endswith("x")
     place = rng if environment is None else np.random.default_rng(environment)
     document = _field(place, rng, edges, twin_count, device_count, clustered)
-    document["delay_weight"] = delay_weight
+    document["delay_weight"] = 0.9 if delay_weight is None else delay_weight
     if couplings is None and family == "small":
         words = [str(rng.choice(COUPLINGS))]
     else:
         words = _words(couplings or "")
+    for name, word in _FACTORS.items():
+        if given[name] is not None and word not in words:
+            found = ",".join(words) or "none"
+            raise UsageError(f"{name} needs the coupling {word}, the couplings are {found}")
+    if load_factor is None:
+        load_factor = 1.05
     if deadline_factor is None:
         deadline_factor = 4.0 if set(words) & set(_RULES) else 1.5
     _couple(rng, document, words, load_factor, deadline_factor)
@@ -95,6 +109,23 @@ def generate(
     return document
 
 
+def _check(family: str, given: dict[str, Any]) -> None:
+    """Refuse what the family does not read and what is out of range."""
+    takes = list(given)
+    if family == "tiny" or family.startswith("gap-"):
+        takes = [] if family == "tiny" else ["servers", "twins"]
+    for name, value in given.items():
+        if name not in takes:
+            has = f"it has {', '.join(takes)}" if takes else "it has none"
+            raise UsageError(f"family {family} has no parameter {name}; {has}")
+        if name in ("servers", "twins", "devices") and value < 1:
+            raise UsageError(f"{name} is {value}, expected at least 1")
+        if name == "environment" and value < 0:
+            raise UsageError(f"environment is {value}, expected a seed >= 0")
+        if name in _FACTORS and not 0 < value < math.inf:
+            raise UsageError(f"{name} is {value}, expected a number > 0")
+
+
 def _words(couplings: str) -> list[str]:
     words = [word.strip() for word in couplings.split(",") if word.strip()]
     for word in words:
@@ -102,6 +133,8 @@ def _words(couplings: str) -> list[str]:
             known = ", ".join(COUPLINGS)
             hint = suggestion(word, COUPLINGS)
             raise UsageError(f"unknown coupling {word[:60]!r}{hint}; known: {known}")
+        if words.count(word) > 1:
+            raise UsageError(f"the couplings hold {word} more than once")
     if len(set(words) & set(_RULES)) > 1:
         raise UsageError(f"the couplings hold more than one of {', '.join(_RULES)}")
     return words

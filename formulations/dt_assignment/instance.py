@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from formulations.dt_assignment.objective import evaluate
-from formulations.dt_assignment.schema import canonical, is_cloud, parse
+from formulations.dt_assignment.schema import MATRICES, canonical, is_cloud, parse
 from formulations.dt_assignment.sharing import smith_orders
 from formulations.dt_assignment.tables import Tables, compile_tables, resource_names
 from optkit.environment import Environment
@@ -53,6 +53,26 @@ class TwinAssignment(Instance):
         """The document with typed numbers and arrays, defaults left out."""
         return canonical(self.document)
 
+    def replace(self, **changes: Any) -> Self:
+        """A validated copy with some top-level fields changed, as `Instance.replace` says.
+
+        How many twins and which servers there are stays known when the matrix that tells it goes.
+        """
+        told = {
+            name for name in MATRICES
+            if changes.get(name, getattr(self.document, name)) is not None
+        }  # fmt: skip
+        known: dict[str, dict[str, Any]] = {}
+        if not told:
+            known["twins"] = {"count": self.twins}
+        if told.isdisjoint(("pair_cost", "pair_transfer_s")):
+            known["servers"] = {"kind": self.document.servers.kind}
+        for part, fields in known.items():
+            change = changes.get(part)
+            if change is None or isinstance(change, Mapping):
+                changes[part] = {**fields, **(change or {})}
+        return super().replace(**changes)
+
     @cached_property
     def couplings(self) -> frozenset[str]:
         """What couples twins or forbids pairs: "limits", "sharing", "backhaul", "deadlines"."""
@@ -79,12 +99,15 @@ class TwinAssignment(Instance):
     @cached_property
     def open(self) -> NDArray[np.bool_]:
         """Pairs [M, S] that a feasible decision may use: allowed, and the twin alone there keeps
-        its deadline and every limit."""
+        its deadline, every limit and a finite cost."""
         tables = self.tables
         open_pairs = tables.allowed & np.isfinite(tables.cost)
         open_pairs &= (tables.demand <= tables.most[:, None, :]).all(axis=0)
-        if "deadlines" in self.couplings:
+        with np.errstate(over="ignore", invalid="ignore"):
             own = (tables.devices * tables.largest_input_bits)[:, None] * tables.backhaul_s_per_bit
+            if tables.delay_factor > 0:
+                open_pairs &= np.isfinite(tables.delay_factor * tables.weight[:, None] * own)
+        if "deadlines" in self.couplings:
             latency = np.maximum(tables.transfer_s, own) + tables.compute_s
             open_pairs &= latency <= tables.latest_s[:, None]
         open_pairs.setflags(write=False)
@@ -101,7 +124,7 @@ class TwinAssignment(Instance):
         """Judge decisions X [B, M]: the objective is Eq. 17, or the sum of measured costs."""
         if parts:
             raise DecisionError(f"dt_assignment has no part {next(iter(parts))!r}")
-        return evaluate(self, np.ascontiguousarray(decisions, dtype=np.int64))
+        return evaluate(self, self.check_decisions(decisions))
 
     def decision(self, x: ArrayLike, **parts: Any) -> dict[str, NDArray[Any]]:
         """``server``: the server of each twin."""

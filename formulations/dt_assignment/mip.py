@@ -19,9 +19,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from formulations.dt_assignment.bounds import claim
+from formulations.dt_assignment.groups import Groups
 from formulations.dt_assignment.instance import TwinAssignment
-from formulations.dt_assignment.search import greedy
+from formulations.dt_assignment.search import filled
 from formulations.dt_assignment.sharing import pair_costs, pair_delays
+from formulations.dt_assignment.tables import SLACK
 from optkit.backends.feed import Solution, SolveStatus
 from optkit.backends.pyomo import export_pyomo, linear_sum, solve_pyomo
 from optkit.run import Run
@@ -55,15 +58,18 @@ def mip(
         run.infeasible()
         return
     if start:
-        greedy(instance, run)
+        run.found(filled(instance, Groups.of(instance)))
     model = TwinModel(instance, solver, form)
     if not model.build(run):
+        claim(instance, run, None)
         return
     run.built()
     if export is not None:
         export_pyomo(model.pyomo, export)
     while not run.stopped():
         solution = model.solve(run)
+        if solution.status is not SolveStatus.INFEASIBLE:
+            claim(instance, run, solution.bound)
         if solution.status is not SolveStatus.OPTIMAL or solution.values is None:
             run.stopped()  # by the limit that the solver kept, if by any
             return
@@ -155,7 +161,7 @@ class TwinModel:
         for r, s in np.argwhere(np.isfinite(tables.limit)).tolist():
             twins = np.flatnonzero(instance.open[:, s] & (tables.demand[r, :, s] > 0))
             limit = float(tables.limit[r, s])
-            unit = limit or 1.0  # what a row is divided by
+            unit = max(limit, SLACK)  # what a row is divided by
             uses = [(float(tables.demand[r, m, s]), self.pyomo.x[m, s]) for m in twins.tolist()]
             if uses:
                 name = instance.resource_names[r]

@@ -184,6 +184,13 @@ def _check_servers(parsed: Document) -> None:
     _fill(servers, "servers", "energy_j_per_cycle", (count,))
     _fill(servers, "servers", "tx_energy_j_per_bit", (count,))
     _fill_limit(servers, "servers", "backhaul_bps", count, exclusive=True)
+    if servers.backhaul_bps is not None:
+        with np.errstate(over="ignore"):
+            endless = np.isinf(1.0 / (parsed.uplink_discount * servers.backhaul_bps))
+        if endless.any():
+            index = int(np.argmax(endless))
+            message = f"found {servers.backhaul_bps[index]:g}, with which one bit takes for ever"
+            raise InstanceError(message, f"servers.backhaul_bps[{index}]")
     for name in SERVER_LIMITS:
         _fill_limit(servers, "servers", name, count)
 

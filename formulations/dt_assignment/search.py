@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from formulations.dt_assignment import placement_kernels, search_kernels
+from formulations.dt_assignment.baselines import cheapest
 from formulations.dt_assignment.groups import Groups
 from formulations.dt_assignment.instance import TwinAssignment
 from formulations.dt_assignment.placement_kernels import Placement
@@ -24,22 +26,29 @@ _NEAR = 12
 _CALL_KICKS = 30_000
 #: Moves tried in one descent, about; moves made for each twin in one at most.
 _CALL_TRIED, _MOVES = 3e7, 4
-#: Accepted worsening at the start, in parts of the typical cost of a twin; it falls to 0. With
+#: How much longer a try takes where latencies depend on the group.
+_STRAIN = 8.0
+#: Servers whose best move is looked for after one kick, about.
+_KICK_SERVERS = 10
+#: Accepted worsening at the start, in parts of the typical loss of a twin; it falls to 0. With
 #: shared processors, and without.
-_HEAT_SHARED, _HEAT = 0.3, 0.02
-#: Price of a relative excess in a plain descent, in parts of the typical cost of a twin.
+_HEAT_SHARED, _HEAT = 0.4, 0.04
+#: Price of a relative excess in a plain descent, in parts of the typical loss of a twin.
 _DEAR = 1e3
+#: Least typical loss, in parts of the typical cost: what is smaller is lost in rounding.
+_ROUNDING = 1e-9
 
 
 def greedy(instance: TwinAssignment, run: Run) -> None:
-    """Place the heaviest twins first, each where it adds least within limits and deadlines.
+    """Place the heaviest or most urgent twins first, each where it adds least within the limits.
 
-    The order is by decreasing W_m p_m, the least over the servers that are open to the twin;
-    with measured costs, by the gap between the two cheapest servers. A twin for which every
-    server would break something goes where the least is broken.
+    The order is by decreasing W_m p_m, the least over the servers that are open to the twin.
+    With measured costs no twin is heavier: those come first for which the second cheapest server
+    costs most beyond the cheapest. A twin for which every server would break something goes where
+    the least is broken.
     """
     if not instance.open.any(axis=1).all():
-        run.found(_cheapest(instance))
+        run.found(cheapest(instance))
         return
     run.built()
     run.found(filled(instance, Groups.of(instance)))
@@ -62,24 +71,32 @@ def local_search(
     at_least(0, kicks=kicks)
     at_least(1, near=near)
     if not instance.open.any(axis=1).all():
-        run.found(_cheapest(instance))
+        run.found(cheapest(instance))
         return
     run.built()
     groups = Groups.of(instance)
-    starts = [filled(instance, groups), _cheapest(instance)]
+    starts = [filled(instance, groups), cheapest(instance)]
     if run.warm_start is not None:
         starts.append(run.warm_start[0])
-    ranked = [(run.found(x).rank("minimise"), n) for n, x in enumerate(starts)]
-    search = Search(instance, groups, starts[min(ranked)[1]], run, near=near)
-    search.improve(run, kicks=kicks)
+    for x in starts:
+        run.found(x)
+    # By how much limits are exceeded, not how many are: else the cheapest start wins everywhere.
+    begin = min(starts, key=lambda x: _value(_placed(groups, x)))
+    Search(instance, groups, begin, run, near=near).improve(run, kicks=kicks)
 
 
-def _cheapest(instance: TwinAssignment) -> Ints:
-    """Every twin on its cheapest server that is open, or allowed, or any, as there are."""
-    tables = instance.tables
-    kind = instance.open.astype(int) + tables.allowed
-    best = kind.max(axis=1, keepdims=True)
-    return np.asarray(np.where(kind == best, tables.cost, np.inf).argmin(axis=1))
+def _placed(groups: Groups, x: Ints) -> Placement:
+    """The placement of x, closed pairs replaced by the twin's cheapest open one."""
+    servers, twins = groups.base.shape
+    closed = ~np.isfinite(groups.base[x, np.arange(twins)])
+    placement = Placement.empty(len(groups.room), servers, twins)
+    placement_kernels.load(groups, placement, np.where(closed, groups.base.argmin(axis=0), x))
+    return placement
+
+
+def _value(placement: Placement) -> tuple[float, float]:
+    """Relative excess over limits and deadlines (0: feasible), and cost."""
+    return float(placement.excess.sum()), float(placement.cost.sum())
 
 
 def filled(instance: TwinAssignment, groups: Groups) -> Ints:
@@ -129,25 +146,36 @@ class Search:
         rank: Floats | None = None,
     ) -> None:
         self._groups = groups
-        twins = np.arange(instance.twins)
-        closed = ~np.isfinite(groups.base[x, twins])
-        x = np.where(closed, groups.base.argmin(axis=0), x)
-        self._placement = Placement.empty(len(groups.room), instance.servers, instance.twins)
-        placement_kernels.load(groups, self._placement, x)
+        self._placement = _placed(groups, x)
         if rank is None:
             rank = np.empty_like(groups.base)
             placement_kernels.joining_all(groups, self._placement, rank)
         self._set_near(rank, min(near, instance.servers))
-        value = self._value()
-        self.best = Improvement(x.copy(), *value)
-        self._unit = max(abs(value[1]) / instance.twins, 1e-9)
-        self._price = self._unit
+        self.best = Improvement(self._placement.server.copy(), *_value(self._placement))
+        self._price = self._unit = self._typical_loss()
         self._state = run.rng.integers(1, 2**63, size=1, dtype=np.uint64)
-        self._batch = max(1, _CALL_KICKS // instance.twins)
         # A move is the best of so many; no call of the compiled search should last long.
         size = instance.twins / instance.servers
-        tried = size * near * (2.0 + min(size, 64.0))
-        self._moves = int(np.clip(_CALL_TRIED / tried, 50, _MOVES * instance.twins))
+        tried = size * self._near.shape[1] * (2.0 + min(size, 64.0))
+        if groups.ordered or groups.strained:  # a try looks at the whole group
+            tried *= size * (_STRAIN if groups.strained else 1.0)
+        self._moves = int(np.clip(_CALL_TRIED / tried, 2, _MOVES * instance.twins))
+        kicks = min(_CALL_KICKS / instance.twins, _CALL_TRIED / (_KICK_SERVERS * tried))
+        self._batch = max(1, int(kicks))
+
+    def _typical_loss(self) -> float:
+        """What a twin costs beyond its cheapest server on one that is near, and to its company.
+
+        A constant that is added to all costs of a twin changes nothing.
+        """
+        base, placement = self._groups.base, self._placement
+        twins = np.arange(len(placement.server))
+        least = base.min(axis=0)
+        costs = np.where(self._near >= 0, base[self._near, twins[:, None]], np.nan)
+        further = float(np.nanmean(costs - least[:, None]))
+        company = float(placement.cost.sum() - base[placement.server, twins].sum()) / len(twins)
+        loss = further + max(company, 0.0)
+        return max(loss, _ROUNDING * float(np.abs(least).mean())) or 1.0
 
     def _set_near(self, rank: Floats, count: int) -> None:
         order = np.argsort(rank, axis=0, kind="stable")[:count]
@@ -159,9 +187,6 @@ class Search:
         self._guests = twin[np.argsort(server, kind="stable")]
         self._first_guest = np.zeros(rank.shape[0] + 1, dtype=np.int64)
         np.cumsum(np.bincount(server, minlength=rank.shape[0]), out=self._first_guest[1:])
-
-    def _value(self) -> tuple[float, float]:
-        return float(self._placement.excess.sum()), float(self._placement.cost.sum())
 
     def restart(self, x: Ints) -> None:
         """Go on from another placement, whose pairs are all open."""
@@ -177,18 +202,20 @@ class Search:
         Parameters
         ----------
         kicks, time_s : whichever ends first.
-        heat : accepted worsening at the start, in parts of the typical cost of a twin.
+        heat : accepted worsening at the start, in parts of the typical loss of a twin.
         """
         if heat is None:
             heat = _HEAT_SHARED if self._groups.slope.any() else _HEAT
-        begin, done, settled = now_s(), 0, False
+        begin, done, quiet, settled = now_s(), 0, 0, False
         best_value = np.array([self.best.excess, self.best.cost])
         best = self.best.x.copy()
         while True:
             spent = (now_s() - begin) / time_s
             left = max(0.0, 1.0 - max(spent, done / kicks if kicks else 1.0))
-            count = min(self._batch, kicks - done) if settled else 0
-            before, value = best_value.copy(), self._value()
+            count = 0
+            if settled:
+                count = min(self._batch, kicks - done, _steps_left(run, quiet))
+            before, value = best_value.copy(), _value(self._placement)
             price = search_kernels.kicked(
                 self._groups, self._placement, self._near, self._guests, self._first_guest,
                 best, best_value, (count, self._moves),
@@ -197,12 +224,25 @@ class Search:
             )  # fmt: skip
             if settled:
                 self._price = price
+            quiet += count
             if (best_value != before).any():
+                quiet = count
                 self.best = Improvement(best.copy(), float(best_value[0]), float(best_value[1]))
                 run.found(best)
-            settled = settled or self._moves >= _MOVES * len(best) or self._value() == value
+            settled = (
+                settled or self._moves >= _MOVES * len(best) or _value(self._placement) == value
+            )
             done += count
             run.iterations += count
             late = now_s() - begin >= time_s
             if (settled and done >= kicks) or late or run.stopped():
                 return self.best
+
+
+def _steps_left(run: Run, quiet: int) -> int:
+    """Steps to the run's limits on all of them and on those without an improvement."""
+    stop = run.stop
+    total = math.inf if stop.iterations is None else stop.iterations - run.iterations
+    stalled = math.inf if stop.stall is None else stop.stall - quiet
+    left = min(total, stalled)
+    return sys.maxsize if math.isinf(left) else max(1, int(left))

@@ -10,10 +10,12 @@ import numpy as np
 from formulations.dt_assignment.placement_kernels import NONE, ordered_sum, overload, place, strain
 from optkit.kernels import kernel
 
-#: A move must gain more than this part of the typical cost of a twin.
+#: A move must gain more than this part of the typical loss of a twin.
 _GAIN = 1e-10
 #: Twins of one server that are tried as partners of a swap.
 _PARTNERS = 64
+#: Twins that one kick moves at most.
+_KICKED = 5
 
 
 @kernel
@@ -171,7 +173,7 @@ def kicked(g, p, near, guests, first_guest, best, best_value, counts, price, hea
     counts : how many kicks, and how many moves each descent may take.
     best : [M] receives the best placement; best_value : its (excess, cost) so far, updated.
     price : of one unit of excess, raised while limits are broken and lowered while they hold.
-    heat : mean worsening that is accepted; unit : typical cost of a twin.
+    heat : mean worsening that is accepted; unit : typical loss of a twin.
 
     Returns
     -------
@@ -180,7 +182,7 @@ def kicked(g, p, near, guests, first_guest, best, best_value, counts, price, hea
     twins, servers = near.shape[0], len(p.head)
     queue, queued = np.zeros(servers, np.int64), np.zeros(servers, np.bool_)
     kicks, moves = counts
-    log = np.zeros((moves + 2, 2), np.int64)
+    log = np.zeros((moves + 2 + (_KICKED if kicks > 0 else 0), 2), np.int64)
     gain, waiting, turn = _GAIN * unit, servers, 0
     for s in range(servers):
         queue[s], queued[s] = s, True
@@ -188,7 +190,7 @@ def kicked(g, p, near, guests, first_guest, best, best_value, counts, price, hea
         cost, excess, logged = p.cost.sum(), p.excess.sum(), np.int64(0)
         if turn > 0:
             waiting, m = 0, int(draw(state) * twins)
-            for _ in range(1 + int(draw(state) * 5)):
+            for _ in range(1 + int(draw(state) * _KICKED)):
                 ways = 0
                 while ways < near.shape[1] and near[m, ways] >= 0:
                     ways += 1

@@ -39,7 +39,7 @@ def plain_evaluate(document: dict[str, Any], x: list[int]) -> dict[str, Any]:
         energies.append(chosen["energy"])
         moved += chosen["delta"] * chosen["tail"]
         tails += chosen["tail"]
-    violations: dict[str, Any] = {"channel_range": 0.0}
+    violations: dict[str, Any] = {}
     if document.get("require_profitable", True):
         violations["unprofitable"] = unprofitable
     if any(service.get("deadline_s") is not None for service in services):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from channel_clock import tick
 from channel_heads_cases import GRAPHS, Floats, Ints, best_by_enumeration, crowded, nearest_of
 
 import optkit
 from formulations.channel_choice import balance_mip as balance_mip_module
 from formulations.channel_choice.exact import balance_dp as balance_dp_module
+from formulations.channel_choice.exact import balance_trees
 from formulations.channel_choice.exact.balance_dp import balanced, best_heads
 from formulations.channel_choice.exact.balance_sets import Hosted, balance_by_set, hosted_services
 from formulations.channel_choice.exact.balance_trees import (
@@ -21,9 +24,11 @@ from formulations.channel_choice.exact.balance_trees import (
     forest,
     most_heads,
 )
+from formulations.channel_choice.exact.joint_bound import JointBound
 from formulations.channel_choice.generate import generate
 from formulations.channel_choice.instance import ChannelChoice
 from optkit.errors import MethodUnavailable
+from optkit.run import Run
 from optkit.solve.core import solve_instance
 
 MODELS = ("balance_dp", "balance_mip", "balance_cp")
@@ -69,7 +74,40 @@ def test_counts_agree_with_enumeration(graph: str, servers: int) -> None:
             stay, send = np.round(stay), np.round(send)
         total = count_value(home, nearest, stay, send)
         best = max(total(omega) for omega in every_omega(services))
-        assert total(balance_by_count(home, nearest, stay, send)) == pytest.approx(best, abs=1e-12)
+        omega = balance_by_count(home, nearest, stay, send)
+        assert omega is not None
+        assert total(omega) == pytest.approx(best, abs=1e-12)
+
+
+def test_a_ring_is_solved_in_pieces_where_its_servers_host_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(balance_trees, "_CELLS", 1)
+    for servers in (3, 4):
+        test_counts_agree_with_enumeration("ring", servers)
+
+
+def test_a_ring_ends_with_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start is kept, and called no more than that."""
+    instance = shared(3, "count", services=30)
+    assert max(map(len, forest(nearest_of_servers(instance)).cycles)) >= 3
+    tick(monkeypatch)
+    rng = np.random.default_rng(0)
+    start = np.concatenate([np.zeros(30, dtype=np.int64), rng.integers(0, 2, 30)])
+    result = solve_instance(instance, "balance_dp", warm_start=start, stop=optkit.Stop(time_s=20.0))
+    assert result.reason == "time"
+    assert result.x is not None
+    assert result.x.tolist() == start.tolist()
+    assert result.details["balance"] == "local search"
+    assert result.details["searched_services"] == 30
+    for method in ("joint", "alternate", "mp_dob"):
+        result = solve_instance(instance, method, stop=optkit.Stop(time_s=20.0))
+        assert result.reason == "time"
+        assert result.x is not None
+
+
+def nearest_of_servers(instance: ChannelChoice) -> Ints:
+    return np.array([server.nearest for server in instance.document.servers])
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
@@ -187,6 +225,20 @@ def test_many_services_by_work_are_searched_and_say_so(monkeypatch: pytest.Monke
     assert sum(gap < 1e-9 for gap in gaps) >= 9
     big = shared(1, "work", services=60)
     assert balanced(big, np.zeros(60, dtype=np.int64)).searched == 60
+
+
+def test_sets_that_no_number_could_count_are_searched() -> None:
+    """A server that could host 1100 heads has 2^1100 sets of them."""
+    instance = crowded(1, "star", 2, 1100, deadlines=False)
+    document = instance.to_dict() | {"load_balance": {"sharing": "work"}, "cut_choice": "given"}
+    instance = ChannelChoice(document)
+    interrupt = threading.Event()
+    interrupt.set()
+    run = Run(instance, interrupt=interrupt)
+    nobody = np.zeros(1100, dtype=np.int64)
+    assert balanced(instance, nobody, run=run).searched == 1100
+    relaxed = JointBound(instance).relaxed(nobody - 1, nobody)
+    assert relaxed.constant >= instance.evaluate(np.zeros(2200, dtype=np.int64)).objective
 
 
 def test_it_refuses_what_it_cannot_do() -> None:

@@ -11,6 +11,7 @@ from channel_plain import plain_evaluate
 
 from formulations.channel_choice.generate import generate
 from formulations.channel_choice.instance import ChannelChoice
+from optkit.errors import DecisionError
 from optkit.evaluation import Evaluation
 
 
@@ -176,12 +177,13 @@ def test_load_balance_by_hand() -> None:
         assert moved["energy_j"] == pytest.approx((2 + 4) + (1 + 2))
 
 
-def test_what_is_out_of_range_is_counted() -> None:
+def test_what_is_out_of_range_is_refused() -> None:
     instance = ChannelChoice(tiny(3))
-    x = np.zeros((1, len(instance.choices)), dtype=np.int64)
-    assert instance.evaluate_batch(x).violations["channel_range"][0] == 0
-    x[0, 0], x[0, 1] = -1, 99
-    assert instance.evaluate_batch(x).violations["channel_range"][0] == 2
+    x = np.zeros((2, len(instance.choices)), dtype=np.int64)
+    for wrong in (-1, 99):
+        x[1, 1] = wrong
+        with pytest.raises(DecisionError, match=r"row 1: x\[1\] is"):
+            instance.evaluate_batch(x)
 
 
 # --- laws ----------------------------------------------------------------------------------------

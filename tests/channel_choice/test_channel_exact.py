@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from channel_cases import dense, varied
+from channel_clock import tick
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optkit
 from formulations.channel_choice.exact import pool, pricing, proof
-from formulations.channel_choice.exact.held import channels_of, coalitions_of
+from formulations.channel_choice.exact.diving import dive
+from formulations.channel_choice.exact.equal_powers import choose_sizes, equal_powers
+from formulations.channel_choice.exact.held import Held, channels_of, coalitions_of
+from formulations.channel_choice.exact.relaxation import Relaxation
+from formulations.channel_choice.exact.subset_rows import violated
+from formulations.channel_choice.instance import ChannelChoice
+from formulations.channel_choice.search import Searcher
+from optkit.run import Run
 
 LIMIT = optkit.Stop(time_s=None, rel_gap=0.0)
 
@@ -109,6 +119,165 @@ def test_methods_that_need_few_services_or_many_channels_say_so() -> None:
     assert methods["dp"].why_not_for(many) == "19 services, more than 18"
     assert methods["sort"].why_not_for(many) == "4 channels for 19 services"
     assert methods["cg"].why_not_for(many) is None
+
+
+def test_column_generation_is_the_default_and_subsets_are_there_to_check_it() -> None:
+    """From some ten services on subsets cost more, and soon a thousand times as much."""
+    instance = dense(0, services=18, channels=4)
+    assert optkit.solve(instance).method == "cg"
+    assert optkit.methods("channel_choice")["dp"].why_not_for(instance) is None
+
+
+def alike(services: list[dict[str, Any]], channels: int, **changes: Any) -> ChannelChoice:
+    """Services at one server that differ in what is given, and send all they have."""
+    return ChannelChoice(
+        {
+            "problem": "channel_choice",
+            "version": 1,
+            "channels": channels,
+            "bandwidth_hz": 5e6,
+            "noise_w": 1e-13,
+            "qos_threshold": 4.0,
+            "edge_sharing": "none",
+            "cloud": {"speed_flop_per_s": 4e10},
+            "servers": [{"speed_flop_per_s": 4e9, "energy_j_per_flop": 2e-10}],
+            "services": [
+                {
+                    "server": 0,
+                    "time_weight_per_s": 0.5,
+                    "energy_weight_per_j": 0.5,
+                    "tx_power_w": 1.0,
+                    "channel_gain": 1e-9,
+                    "cloud_energy_j_per_flop": 0.0,
+                    "hold_energy_j": 0.0,
+                    "cut": 0,
+                    "cuts": [
+                        {
+                            "head_flop": 0.0,
+                            "tail_flop": given.pop("tail_flop", 4e9),
+                            "transfer_bits": given.pop("transfer_bits", 1e3),
+                            "tail_param_bytes": 0.0,
+                        }
+                    ],
+                    **given,
+                }
+                for given in services
+            ],
+        }
+        | changes
+    )
+
+
+def test_a_dive_takes_no_more_offloaders_than_there_may_be() -> None:
+    """Of at most 6, the linear programme takes 7 by two thirds and others by one third."""
+    seven = {"channel_gain": 1e-12, "hold_energy_j": 0.14, "transfer_bits": 3e4}
+    instance = alike([dict(seven) for _ in range(7)] + [{} for _ in range(4)], 1)
+    truth = optkit.solve(instance, "dp", stop=LIMIT)
+    fractional = 0
+    for k in range(1, 12):
+        run = Run(instance, LIMIT, proves_bound=True)
+        held = Held(instance, run)
+        relaxation = Relaxation(held.offloading, k, k)
+        relaxation.solve(run, -np.inf)
+        fractional += bool(np.abs(relaxation.master.weight - 0.5).min() < 0.4)
+        dive(relaxation, held, Searcher(held.offloading, run.rng), run)
+        assert run.objective is not None
+        assert run.objective <= truth.objective + truth.evaluation.tolerance
+    assert fractional >= 1
+    assert optkit.solve(instance, "cg", stop=LIMIT).objective == pytest.approx(truth.objective)
+
+
+def test_after_a_dive_cuts_are_sought_where_they_were_before() -> None:
+    instance = dense(0, services=30, channels=5, regime="soft", wr_db=1)
+    run = Run(instance, LIMIT, proves_bound=True)
+    held = Held(instance, run)
+    relaxation = Relaxation(held.offloading, 30, 30)
+    relaxation.solve(run, -np.inf)
+    assert violated(relaxation.master, 60)
+    dive(relaxation, held, Searcher(held.offloading, run.rng), run)
+    assert violated(relaxation.master, 60)
+
+
+def test_powers_that_differ_by_rounding_are_bounded_all_the_same() -> None:
+    """With noise as weak as that difference, a load rounded up would be interference."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        services = [
+            {
+                "channel_gain": float(1 - 9e-13 * rng.random()),
+                "tail_flop": float(rng.uniform(1e9, 4e9)),
+                "transfer_bits": float(10 ** rng.uniform(5, 7.3)),
+                "time_weight_per_s": 0.9,
+                "energy_weight_per_j": 0.1,
+                "cloud_energy_j_per_flop": 1e-10,
+            }
+            for _ in range(10)
+        ]
+        instance = alike(
+            services, 4, qos_threshold=0.5, cloud={"speed_flop_per_s": 2e10, "sharing": "fixed"}
+        )
+        truth = optkit.solve(instance, "dp", stop=LIMIT)
+        run = Run(instance, LIMIT, proves_bound=True)
+        held = Held(instance, run)
+        assert equal_powers(held.offloading, np.full(10, np.inf))
+        bound = instance.origin + choose_sizes(held.offloading, 10, 10, held, run)
+        assert bound >= truth.objective - 1e-9
+        assert bound == pytest.approx(truth.objective, abs=1e-7)
+
+
+@pytest.mark.parametrize("sharing", ["fixed", "equal"])
+def test_bounds_are_there_long_before_the_proof(sharing: str) -> None:
+    """So that a gap that is good enough ends the search, and the trace shows it falling."""
+    instance = dense(1, services=40, channels=6, regime="soft", wr_db=1, sharing=sharing)
+    proved = optkit.solve(instance, "cg", stop=LIMIT)
+    bounds = [point.bound for point in proved.trace if point.bound is not None]
+    assert len(bounds) >= 3
+    assert min(bounds) >= proved.objective - proved.evaluation.tolerance
+    early = optkit.solve(instance, "cg", stop=optkit.Stop(time_s=None, rel_gap=0.2))
+    assert early.reason == "gap"
+    assert early.bound > proved.bound
+
+
+@pytest.mark.parametrize("seconds", [3, 5, 8, 12, 20, 40])
+def test_a_bound_is_there_whenever_the_limit_falls(
+    seconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for sharing in ("fixed", "equal"):
+        instance = dense(5, services=24, channels=4, regime="soft", wr_db=0.5, sharing=sharing)
+        best = optkit.solve(instance, "cg", stop=LIMIT).objective
+        with monkeypatch.context() as patch:
+            tick(patch)
+            early = optkit.solve(instance, "cg", stop=optkit.Stop(time_s=float(seconds)))
+        assert early.reason == "time"
+        assert early.bound is not None
+        assert early.bound >= best - 1e-6
+        assert early.objective is not None
+
+
+def test_sorting_ends_with_its_run_and_bounds_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = dense(0, services=60, channels=60, sharing="equal", cloudx=0.5)
+    best = optkit.solve(instance, "sort", stop=LIMIT)
+    assert best.status == "optimal"
+    tick(monkeypatch)
+    early = optkit.solve(instance, "sort", stop=optkit.Stop(time_s=9.0))
+    assert early.reason == "time"
+    assert early.status == "feasible"
+    assert early.objective < best.objective < early.bound
+
+
+def test_what_is_left_open_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where coalitions are too many however small a part of the gap they are to close."""
+    monkeypatch.setattr(proof, "_MOST_COALITIONS", 0)
+    monkeypatch.setattr(proof, "_CUT_ROUNDS", 0)
+    instance = dense(5, services=24, channels=4, regime="soft", wr_db=0.5)
+    result = optkit.solve(instance, "cg", stop=LIMIT)
+    assert result.reason == "finished"
+    assert "too many coalitions" in result.details["left_open"]
+    assert result.bound > result.objective
+    monkeypatch.undo()
+    proved = optkit.solve(instance, "cg", stop=LIMIT)
+    assert "left_open" not in proved.details
+    assert result.bound >= proved.objective - proved.evaluation.tolerance
 
 
 @pytest.mark.parametrize("name", ["dp", "cg"])

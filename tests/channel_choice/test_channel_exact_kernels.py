@@ -7,8 +7,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 from channel_cases import dense, varied
+from scipy import sparse
 
-from formulations.channel_choice.exact.coalition_master import CoalitionMaster, Cut
+from formulations.channel_choice.coalition_models import incidence
+from formulations.channel_choice.exact import pricing
+from formulations.channel_choice.exact.coalition_master import CoalitionMaster, Cut, reduced_gains
 from formulations.channel_choice.exact.cut_kernels import climb_cut, fill_triples
 from formulations.channel_choice.exact.dp_kernels import fill_values
 from formulations.channel_choice.exact.pricing import (
@@ -56,7 +59,6 @@ def random_prices(o: Offloading, k: int, seed: int) -> tuple[Prices, list[Cut]]:
         weights[service, number],
         np.array([cut.unit for cut in cuts]),
         rng.uniform(0, 0.2 * scale, len(cuts)),
-        np.array([cut.side for cut in cuts]),
     )
     service_price = rng.uniform(-0.1, 0.4, services) * scale
     return Prices(service_price, 0.01 * scale, 0.2 * scale, kernel), cuts
@@ -115,6 +117,46 @@ def test_a_cut_off_search_still_bounds() -> None:
         most = max((reduced_gain(s, v, prices, cuts) for s, v in values.items()), default=0.0)
         for nodes in (0, 1, 5, 20):
             assert Pricer(o, 3).best(prices, nodes).upper >= most - 1e-9
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+def test_searching_in_pieces_changes_nothing(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the best or all good ones are sought, thoroughly or not, and cut off or not."""
+    for seed in range(12):
+        o = varied(seed, 8, 11).offloading()
+        prices, _ = random_prices(o, 3, seed)
+        found = []
+        for size in (10**9, piece):
+            monkeypatch.setattr(pricing, "_PIECE", size)
+            for nodes in (3, 40, 10**6):
+                pricer = Pricer(o, 3)
+                found += [pricer.above(prices, -0.5, nodes, 5000), pricer.best(prices, nodes)]
+                found.append(pricer._search(prices, 1e-9, False, nodes, 50, thorough=True))
+        for whole, cut in zip(found[: len(found) // 2], found[len(found) // 2 :], strict=True):
+            assert whole.coalitions.member.tolist() == cut.coalitions.member.tolist()
+            assert whole.reduced.tolist() == cut.reduced.tolist()
+            assert (whole.upper, whole.complete) == (cut.upper, cut.complete)
+
+
+def test_a_search_ends_with_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a level too, and then claims nothing of what it has not seen."""
+    monkeypatch.setattr(pricing, "_PIECE", 50)
+    instance = dense(3, services=24, channels=4, regime="soft", wr_db=1)
+    o = instance.offloading()
+    none = np.zeros(0, dtype=np.int64)
+    no_cuts = Cuts(np.zeros(25, dtype=np.int64), none, none, none, np.zeros(0))
+    prices = Prices(np.zeros(24), 0.0, 0.0, no_cuts)
+    looks = iter(range(10))
+
+    class Ending:
+        def stopped(self) -> bool:
+            return next(looks) == 4
+
+    found = Pricer(o, 24).above(prices, 0.0, 10**7, 5000, Ending())  # type: ignore[arg-type]
+    assert next(looks) == 5
+    assert len(found.coalitions) <= 200
+    assert not found.complete
+    assert found.upper == np.inf
 
 
 def test_levels_hold_every_load() -> None:
@@ -210,15 +252,19 @@ def test_reduced_gains_and_cuts_of_the_master() -> None:
 
     relaxation.solve(Endless(), -np.inf)  # type: ignore[arg-type]
     master: CoalitionMaster = relaxation.master
+
+    def inside() -> sparse.csc_matrix:
+        return incidence(Coalitions.of(master.columns, master.value), 20)
+
     plain_bound, prices = master.solve()
-    reduced = master.reduced(prices)
+    reduced = reduced_gains(master.value, inside(), prices)
     assert reduced.max() <= 1e-7
     assert np.abs(reduced[master.weight > 1e-6]).max() <= 1e-7
     assert plain_bound == pytest.approx(float(master.value @ master.weight))
     master.add_cuts([Cut((a, a + 1, a + 2), (1, 1, 1), 2) for a in range(18)])
     cut_bound, prices = master.solve()
     assert cut_bound <= plain_bound + 1e-9
-    assert master.reduced(prices).max() <= 1e-7
+    assert reduced_gains(master.value, inside(), prices).max() <= 1e-7
 
 
 def test_coalitions_are_taken_and_joined() -> None:

@@ -181,6 +181,40 @@ def test_the_potential_with_each_pair_once() -> None:
     assert printed > 50
 
 
+@pytest.mark.parametrize("method", ["mp_dob_channels", "best_response"])
+@pytest.mark.parametrize("sharing", ["fixed", "equal"])
+def test_channels_that_nobody_is_on_cost_no_time(method: str, sharing: str) -> None:
+    """What is said of the end is said of as many channels as a file may have."""
+    few = dense(1, 3, 4, sharing=sharing)
+    many = few.replace(channels=100_000)
+    truth, result = (optkit.solve(each, method) for each in (few, many))
+    assert result.details["equilibrium"]
+    assert result.objective == pytest.approx(truth.objective, rel=1e-12)
+    x = np.array([[100_000, 0, 100_000], [7, 99_999, 0], [0, 0, 0]])
+    y = np.array([[4, 0, 4], [1, 2, 0], [0, 0, 0]])
+    near, far = (each.evaluate_batch(z) for each, z in ((few, y), (many, x)))
+    np.testing.assert_array_equal(near.terms["qos"], far.terms["qos"])
+    if sharing == "fixed":
+        np.testing.assert_array_equal(few.game.potential(y), many.game.potential(x))
+
+
+def test_the_check_of_an_equilibrium_ends_within_a_player() -> None:
+    """A player with many strategies takes long; of one who was asked in part nothing is said."""
+    instance = dense(1, 3, 100_000)
+    asked = 0
+
+    def payoffs(channel: Any) -> Any:
+        nonlocal asked
+        asked += len(channel)
+        return instance.game.payoffs(channel)
+
+    found = unilateral(
+        replace(instance.game, payoffs=payoffs), np.zeros(3, int), stopped=lambda: True
+    )
+    assert (found.equilibrium, found.checked) == (None, 0)
+    assert asked < 100_000
+
+
 def test_no_potential_is_claimed_where_there_is_none() -> None:
     for seed in range(40):
         instance = tiny(seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -123,7 +124,7 @@ BAD = [
     bad(f"{SERVICE}.cuts[1].head_flop", 2e9, f"{SERVICE}.cuts[1].tail_flop"),
     bad(f"{SERVICE}.cuts[1].tail_flop", -2e9), bad(f"{SERVICE}.cuts[1].tail_flop", ...),
     bad(f"{SERVICE}.cuts[1].transfer_bits", -1), bad(f"{SERVICE}.cuts[2].tail_param_bytes", ...),
-    bad(f"{SERVICE}.cuts[1].layer", "conv"),
+    bad(f"{SERVICE}.cuts[1].layer", "conv"), bad(f"{SERVICE}.cuts[1].tail_param_bytes", 9.1e6),
     bad(f"{SERVICE}.cuts[2].transfer_bits", 0.0, cut_choice="rate"),
     bad("services[1].model", "yolo"), bad("services[1].input_scale", ...),
     bad("services[1].input_scale", 0.0), bad("services[1].cut", 16),
@@ -250,6 +251,38 @@ def test_decisions_round_trip(seed: int) -> None:
 def test_bad_decisions_are_refused(decision: dict[str, Any]) -> None:
     with pytest.raises(DecisionError):
         ChannelChoice(GOOD).from_decision(decision)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "text"),
+    [
+        ("cut", 0, "cut[0] is 0, but 1 follows"),
+        ("delta", 0.5, "delta[0] is 0.5, but 1 follows"),
+        ("delta", float("nan"), "delta[0] is nan"),
+        ("delta", "1", "delta is not a list of 2 numbers"),
+        ("delta", [1.0], "delta is not a list of 2 numbers"),
+        ("cut", None, "cut is not a list of 2 numbers"),
+    ],
+)
+def test_cuts_and_fractions_that_do_not_follow_are_refused(
+    name: str, entry: Any, text: str
+) -> None:
+    instance = ChannelChoice(GOOD | {"segmentation": 1.0})
+    decision = {key: values.tolist() for key, values in instance.decision([1, 0]).items()}
+    decision[name][0] = entry
+    with pytest.raises(DecisionError, match=re.escape(text)):
+        instance.from_decision(decision)
+
+
+@pytest.mark.parametrize("value", ["half", 1.5, None, True, [0.5]])
+def test_what_a_fraction_may_be_is_said_in_one_piece(value: Any) -> None:
+    with pytest.raises(InstanceError, match="expected 'optimal' or a number from 0 to 1$"):
+        ChannelChoice(GOOD | {"segmentation": value})
+
+
+def test_a_weight_of_nothing_decides_no_cut() -> None:
+    cuts = np.array([[0, 4, 8, 0], [1, 3, 2, 0], [3.9, 0.1, 7, 5e9]])
+    assert rate_cut(cuts, (1.0, 0.0), "tail") == 1
 
 
 def test_load_balance_needs_where_heads_run() -> None:

@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from channel_clock import tick
 from channel_heads_cases import GRAPHS, Ints, crowded
 
 import optkit
@@ -242,6 +243,19 @@ def test_it_stops_when_asked_and_keeps_what_it_has() -> None:
     joint(instance, run)
     assert run.reason == StopReason.INTERRUPTED
     assert run.objective is not None
+
+
+def test_a_limit_may_fall_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a node too, where the parts of a node still ask how much time they have."""
+    instance = ChannelChoice(generate("joint", 0, per_server=2, cut_choice="optimal"))
+    best = solve_instance(instance, "joint").objective
+    tick(monkeypatch)
+    for limit in range(4, 120, 8):
+        for method in ("joint", "alternate"):
+            result = solve_instance(instance, method, stop=Stop(time_s=float(limit), rel_gap=0.0))
+            assert result.status in ("feasible", "optimal")
+            if result.bound is not None:
+                assert result.bound >= best - 1e-6
 
 
 def test_without_load_balance_there_is_nothing_to_join() -> None:

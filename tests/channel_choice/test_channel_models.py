@@ -12,6 +12,7 @@ import pytest
 from channel_heads_cases import crowded
 
 from formulations.channel_choice import mip as mip_module
+from formulations.channel_choice.exact import coalitions as coalitions_module
 from formulations.channel_choice.exact.coalitions import coalitions
 from formulations.channel_choice.generate import generate
 from formulations.channel_choice.instance import ChannelChoice
@@ -21,7 +22,7 @@ from formulations.channel_choice.offloading import Offloading
 from formulations.channel_choice.overhead_kernels import gain, gains, thresholds
 from optkit.errors import MethodUnavailable, UsageError
 from optkit.evaluation import Evaluation
-from optkit.result import Result
+from optkit.result import Result, StopReason
 from optkit.run import Run
 from optkit.solve.core import solve_instance
 from optkit.stop import Stop
@@ -205,6 +206,86 @@ def test_too_many_coalitions_are_said_to_be() -> None:
         assert result.bound is not None
         assert result.evaluation is not None
         assert result.bound > result.evaluation.objective
+
+
+@pytest.mark.parametrize("limit", [5, 25])
+def test_numbers_of_offloaders_are_bounded_where_one_model_is_too_large(limit: int) -> None:
+    """Few services, for which all numbers would be one model: of more than 25 coalitions, though
+    none of single numbers has so many."""
+    document = generate("dense", 0, services=8, channels=3, sharing="equal")
+    instance = ChannelChoice(document)
+    assert solved(instance, "mip").details["coalitions"] > 25
+    truth = best_of(instance)
+    result = solved(instance, "mip", limit=limit)
+    assert result.bound is not None
+    assert result.bound >= truth.objective - truth.tolerance
+    assert result.evaluation is not None
+    assert (result.status == "optimal") == (limit == 25)
+    if limit == 5:
+        assert "more than 5" in result.details["skipped"]
+    assert result.details["coalitions"] <= limit
+
+
+@pytest.mark.parametrize("method", ["mip", "level"])
+@pytest.mark.parametrize("sharing", ["equal", "fixed"])
+def test_a_model_is_exported_although_none_has_to_be_solved(
+    method: str, sharing: str, tmp_path: Path
+) -> None:
+    """Offloading costs so much that home is proved optimal before any model is built."""
+    document = generate("dense", 0, services=14, channels=2, sharing=sharing)
+    for service in document["services"]:
+        service["hold_energy_j"] = 1e6
+    path = tmp_path / "model.lp"
+    result = solved(ChannelChoice(document), method, export=str(path))
+    assert result.status == "optimal"
+    assert result.details["models"] == 0
+    assert path.exists()
+
+
+def test_an_export_of_a_model_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    instance = ChannelChoice(generate("dense", 0, services=14, channels=3))
+    with pytest.raises(UsageError, match="nothing was exported"):
+        solved(instance, "mip", export=str(tmp_path / "model.lp"), limit=3)
+
+
+def test_received_powers_may_differ_by_more_than_64_bits_hold() -> None:
+    """The compact model counts powers in units of the weakest one, as far as that goes."""
+    document = tiny(1, deadlines=False).to_dict() | {"channels": 1}
+    document["cloud"]["sharing"] = "fixed"
+    document["services"][-1]["channel_gain"] = 1e9
+    instance = ChannelChoice(document)
+    truth = best_of(instance)
+    result = solved(instance, "cp", compact=True)
+    assert result.bound is not None
+    assert result.bound >= truth.objective - truth.tolerance
+    assert result.details["levels"] > 100
+
+
+@pytest.mark.parametrize("method", ["balance_mip", "balance_cp", "level", "mip"])
+def test_building_a_model_ends_with_the_run(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever the limit comes: no model is built to its end, let alone solved."""
+    if method.startswith("balance"):
+        document = generate("balance", 0, servers=2, per_server=12)
+    else:
+        document = generate("dense", 0, services=30, channels=6, regime="soft")
+    instance = ChannelChoice(document)
+    solve_instance(instance, method, stop=Stop(time_s=0.0))  # whatever is imported first
+    looks = 0
+
+    def stopped(run: Run) -> bool:
+        nonlocal looks
+        looks += 1
+        if looks > 5:
+            run.reason = StopReason.TIME
+        return looks > 5
+
+    monkeypatch.setattr(coalitions_module, "_STRETCH", 10)
+    monkeypatch.setattr(Run, "stopped", stopped)
+    result = solve_instance(instance, method)
+    assert result.reason == "time"
+    assert result.build_s is None or method in ("level", "mip")
+    assert looks < 15, "who asked on, built on"
+    assert result.details.get("models", 0) == 0
 
 
 def test_levels_hold_every_load_and_gains_are_optimistic() -> None:

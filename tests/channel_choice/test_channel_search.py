@@ -10,6 +10,7 @@ import optkit
 from formulations.channel_choice.instance import ChannelChoice
 from formulations.channel_choice.search import Searcher
 from optkit.errors import UsageError
+from optkit.run import Run
 
 BETTER = 1e-9
 
@@ -43,10 +44,11 @@ def test_a_climb_ends_in_a_local_optimum(seed: int) -> None:
         pytest.skip("may end where a deadline is missed")
     searcher = Searcher(instance.offloading(), np.random.default_rng(seed))
     begin = np.random.default_rng(seed).integers(0, instance.channels + 1, instance.services)
-    gain, x = searcher.climbed(begin)
+    (failed, gain), x = searcher.climbed(begin)
+    assert failed == 0
     assert gain == pytest.approx(instance.evaluate(x).objective - instance.origin, abs=1e-9)
     assert is_local_optimum(instance, x)
-    gain, y = searcher.climbed(searcher.kicked(x, 3), x)  # only what the kick touched is looked at
+    _, y = searcher.climbed(searcher.kicked(x, 3), x)  # only what the kick touched is looked at
     assert is_local_optimum(instance, y)
 
 
@@ -72,16 +74,24 @@ def test_growing_takes_the_best_pair_each_time(seed: int) -> None:
         if values.max() <= instance.evaluate(x).objective + 1e-10:
             break
         x = steps[int(np.argmax(values))]
-    grown = instance.evaluate(searcher.grown(np.zeros_like(x))).objective
+    grown = instance.evaluate(searcher.grown(Run(instance))).objective
     assert grown == pytest.approx(instance.evaluate(x).objective, abs=1e-9)
 
 
-def test_services_that_are_late_at_home_are_offloaded() -> None:
+@pytest.mark.parametrize("dear", [1, 20])
+def test_services_that_are_late_at_home_are_offloaded(dear: int) -> None:
+    """Whatever they lose by it: the cloud's energy may be so dear that all the others together
+    cannot make up for it."""
     met = 0
     for seed in range(60):
         instance = varied(seed)
         if not instance.offloading().late_at_home.any():
             continue
+        if dear > 1:
+            services = instance.to_dict()["services"]
+            for each in services:
+                each["cloud_energy_j_per_flop"] *= dear
+            instance = instance.replace(services=services, require_profitable=False)
         truth = optkit.solve(instance, "dp", stop=optkit.Stop(time_s=None))
         if truth.status != "optimal":
             continue
@@ -90,6 +100,25 @@ def test_services_that_are_late_at_home_are_offloaded() -> None:
         assert result.feasible
         assert result.objective <= truth.objective + truth.evaluation.tolerance
     assert met >= 3
+
+
+def test_the_greedy_choice_is_reported_at_once() -> None:
+    """However long the climb from it takes."""
+    instance = dense(0, services=40, channels=6, regime="soft")
+    first = optkit.solve(instance, "acco")
+    trace = optkit.solve(instance, "local_search", options={"starts": 1}).trace
+    assert first.objective in [point.objective for point in trace]
+
+
+def test_more_channels_than_services_make_no_difference() -> None:
+    """Nor does a warm start that names the last of them."""
+    few = dense(3, services=6, channels=6, regime="soft")
+    many = few.replace(channels=100_000)
+    start = np.array([100_000, 0, 99_999, 0, 100_000, 7])
+    for name in ("local_search", "cg"):
+        truth = optkit.solve(few, name)
+        result = optkit.solve(many, name, warm_start=start)
+        assert result.objective == pytest.approx(truth.objective, rel=1e-12)
 
 
 def test_more_starts_are_no_worse_and_a_warm_start_is_kept() -> None:

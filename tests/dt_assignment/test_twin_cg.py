@@ -1,19 +1,23 @@
 """Column generation over groups of twins: agreement with enumeration, bounds and ends."""
 
+import threading
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from formulations.dt_assignment.exact import branching, cg, group_proof
+from formulations.dt_assignment.exact import branching, cg, group_proof, pricing
+from formulations.dt_assignment.exact.branching import Branching
 from formulations.dt_assignment.exact.columns import Columns
 from formulations.dt_assignment.exact.cuts import Prices, entries, violated
 from formulations.dt_assignment.exact.diving import dive
 from formulations.dt_assignment.exact.goal import Goal
 from formulations.dt_assignment.exact.group_master import GroupMaster
+from formulations.dt_assignment.exact.group_programme import GroupProgramme
 from formulations.dt_assignment.exact.pricing import Pricer
 from formulations.dt_assignment.groups import Groups
 from formulations.dt_assignment.instance import TwinAssignment
+from formulations.dt_assignment.search import Search
 from optkit import Stop, generate, solve
 from optkit.run import Run
 
@@ -29,15 +33,17 @@ def coupled(seed: int) -> TwinAssignment:
     rng = np.random.default_rng(seed)
     rule = rng.choice(["", *RULES])
     words = [w for w in ("load", "memory", "count", "deadline") if rng.random() < 0.5]
+    servers, twins = int(rng.integers(2, 4)), int(rng.integers(3, 8))
+    load, deadline = float(rng.choice([1.0, 1.05, 1.2])), float(rng.choice([1.2, 1.6, 3.0]))
     return generate(
         "dt_assignment",
         "small",
         seed=seed,
         couplings=",".join([*words, rule] if rule else words),
-        servers=int(rng.integers(2, 4)),
-        twins=int(rng.integers(3, 8)),
-        load_factor=float(rng.choice([1.0, 1.05, 1.2])),
-        deadline_factor=float(rng.choice([1.2, 1.6, 3.0])),
+        servers=servers,
+        twins=twins,
+        load_factor=load if "load" in words else None,
+        deadline_factor=deadline if "deadline" in words else None,
         delay_weight=float(rng.choice([0.0, 0.5, 1.0])),
     )
 
@@ -106,7 +112,7 @@ def test_prices_lists_and_forced_pairs_are_those_of_all_groups(rule: str, limits
     for seed in range(2):
         instance = generate(
             "dt_assignment", "small", seed=seed, couplings=couplings, servers=2, twins=7,
-            deadline_factor=2.0,
+            deadline_factor=2.0 if "deadline" in couplings else None,
         )  # fmt: skip
         pricer = Pricer(Groups.of(instance), instance.cpu_sharing == "equal")
         run, groups = Run(instance), groups_of(instance, pricer)
@@ -131,7 +137,7 @@ def test_prices_lists_and_forced_pairs_are_those_of_all_groups(rule: str, limits
             threshold = priced.price + pi.mean() + 1e-7
             listed = pricer.within(prices, threshold, run, limit=10_000, nodes=10**6)
             assert set(members(listed)) == {k for k, r in reduced.items() if r <= threshold[k[0]]}
-            bounds = pricer.least(pi, threshold)
+            bounds = pricer.least(pi, threshold, run)
             for (s, group), r in reduced.items():
                 for m in group:
                     assert bounds[s, m] <= r + 1e-9 or (r > threshold[s] < bounds[s, m])
@@ -173,13 +179,91 @@ def test_paper_size_is_proved_for_every_coupling() -> None:
             )
 
 
-@pytest.mark.parametrize("iterations", [1, 300, 6001, 6050, 6500])
-def test_a_bound_of_a_run_that_was_stopped_holds(iterations: int) -> None:
-    instance = generate("dt_assignment", "4x", seed=0, couplings="proportional")
-    best = solve(instance, "cg").evaluation.objective
-    result = solve(instance, "cg", stop=Stop(iterations=iterations))
-    assert result.evaluation.feasible
-    assert result.bound is None or result.bound <= best * (1 + 1e-9)
+def opposed(seed: int, twins: int) -> TwinAssignment:
+    """Three servers that are cheap for what loads them, full at about the mean load."""
+    rng = np.random.default_rng(seed)
+    load = rng.integers(5, 26, (twins, 3))
+    return TwinAssignment({
+        "problem": "dt_assignment", "version": 1,
+        "pair_cost": (60 - load + rng.integers(-10, 11, load.shape)).tolist(),
+        "pair_load": load.tolist(),
+        "server_capacity": (load.mean() * twins / 3 * rng.uniform(0.9, 1.1, 3)).tolist(),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "calls"),
+    [
+        (Search, "improve", 0),
+        (Pricer, "price", 20),
+        (GroupProgramme, "solve", 0),
+        (GroupProgramme, "solve", 4),
+        (Pricer, "close", 0),
+        (Branching, "_open", 2),
+    ],
+)
+def test_a_run_that_is_stopped_has_a_bound_that_holds(
+    monkeypatch: pytest.MonkeyPatch, owner: type, name: str, calls: int
+) -> None:
+    """Interrupted in the local search, at first prices, in the master and in the tree."""
+    for module, constant in ((group_proof, "_LIST"), (group_proof, "_DIVES"), (cg, "_KICKS")):
+        monkeypatch.setattr(module, constant, 0)
+    monkeypatch.setattr(group_proof, "_POOR", 0)
+    monkeypatch.setattr(branching, "_CUTS", 0)
+    instance = opposed(3, twins=10)
+    best = solve(instance, "subset_dp").evaluation.objective
+    interrupt, before, plain = threading.Event(), [], getattr(owner, name)
+
+    def counted(self, *arguments, **options):
+        before.append(None)
+        if len(before) > calls:
+            interrupt.set()
+        return plain(self, *arguments, **options)
+
+    monkeypatch.setattr(owner, name, counted)
+    run = Run(instance, proves_bound=True, interrupt=interrupt)
+    cg.cg(instance, run)
+    assert run.reason == "interrupted"
+    assert float(instance.tables.cost.min(axis=1).sum()) <= run.best_bound * (1 + 1e-9)
+    assert run.best_bound <= best * (1 + 1e-9)
+
+
+def test_first_prices_report_their_bound() -> None:
+    instance = generate("dt_assignment", "paper", seed=0, couplings="proportional")
+    run = Run(instance, proves_bound=True)
+    x = run.found(np.arange(instance.twins) % instance.servers) and run.x
+    pricer = Pricer(Groups.of(instance), by_count=False)
+    columns, center = cg.start(pricer, x)
+    goal = Goal(instance, run, pricer.offset, pricer.worst())
+    master = GroupMaster(pricer, center, columns, goal)
+    master.ascend(run)
+    assert run.best_bound == pytest.approx(master.bound + pricer.offset)
+
+
+def test_no_pair_is_closed_once_the_run_stops() -> None:
+    instance = generate("dt_assignment", "small", seed=0, couplings="load,wspt")
+    run = Run(instance)
+    pricer = Pricer(Groups.of(instance), by_count=False)
+    pi = np.full(pricer.twins, float(pricer.groups.base.max()))
+    priced = pricer.price(Prices.of(pi), run)
+    ended = threading.Event()
+    ended.set()
+    assert pricer.close(priced, priced.bound, Run(instance, interrupt=ended)) == 0
+    assert pricer.close(priced, priced.bound, run) > 0
+
+
+def test_what_pricing_missed_is_branched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups that a search cut short misses leave the linear programme above its optimum."""
+    monkeypatch.setattr(pricing, "_NODES", 3)
+    monkeypatch.setattr(group_proof, "_LIST", 0)
+    monkeypatch.setattr(cg, "_KICKS", 0)
+    for seed in range(6):
+        instance = opposed(seed, twins=7)
+        truth, result = solve(instance, "subset_dp"), solve(instance, "cg", stop=Stop(time_s=20))
+        assert result.status == truth.status, seed
+        assert result.reason == "proved"
+        if truth.status == "optimal":
+            assert result.evaluation.objective == pytest.approx(truth.evaluation.objective)
 
 
 def test_one_server_and_hopeless_twins_end_at_once() -> None:

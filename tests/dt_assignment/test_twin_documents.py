@@ -179,6 +179,33 @@ def test_written_defaults_and_number_types_do_not_matter() -> None:
     assert TwinAssignment(clouds).digest != TwinAssignment(costs()).digest
 
 
+def test_a_matrix_that_tells_the_size_can_be_taken_away_again() -> None:
+    plain = TwinAssignment(generate("paper", 0))
+    matrices = {"pair_load": np.ones((15, 4)), "server_capacity": [5.0] * 4}
+    limited = plain.replace(**matrices)
+    assert limited.replace(pair_load=None, server_capacity=None) == plain
+    later = limited.replace(pair_load=None, server_capacity=None, twins={"deadline_s": [9.0] * 15})
+    assert later.couplings == {"deadlines"} and later.twins == 15
+    edges = TwinAssignment(generate("paper", 0, servers=4)).to_dict()
+    edges["servers"] = {k: v[:3] for k, v in edges["servers"].items()}
+    without_cloud = TwinAssignment(edges)
+    measured = without_cloud.replace(pair_transfer_s=without_cloud.tables.transfer_s)
+    assert "kind" not in measured.canonical()["servers"]
+    assert measured.replace(pair_transfer_s=None) == without_cloud
+    costs = TwinAssignment({"problem": "dt_assignment", "version": 1, "pair_cost": [[1, 2]]})
+    assert costs.replace(pair_cost=[[1], [2], [3]]).twins == 3
+
+
+def test_an_endless_wait_is_refused_or_closes_the_pair() -> None:
+    document = generate("paper", 0)
+    document["servers"]["backhaul_bps"] = [None, 1e-320, None, None]
+    with pytest.raises(InstanceError, match=r"servers.backhaul_bps\[1\]"):
+        TwinAssignment(document)
+    document["servers"]["backhaul_bps"] = [None, 1e-305, None, None]
+    instance = TwinAssignment(document)
+    assert not instance.open[:, 1].any() and instance.open[:, [0, 2, 3]].all()
+
+
 def test_different_documents_differ() -> None:
     digests = {tiny(seed).digest for seed in range(100)}
     assert len(digests) == 100

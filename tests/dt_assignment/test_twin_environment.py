@@ -66,7 +66,8 @@ def test_costs_add_up_and_masks_are_the_violations(first: int) -> None:
 @pytest.mark.parametrize("couplings", ["", "load,deadline", "count,backhaul,deadline", "memory"])
 def test_every_rule_with_other_couplings(rule: str, couplings: str) -> None:
     words = ",".join(filter(None, [couplings, "" if rule == "none" else rule]))
-    instance = TwinAssignment(generate("paper", 3, couplings=words, deadline_factor=5.0))
+    factor = 5.0 if "deadline" in words else None
+    instance = TwinAssignment(generate("paper", 3, couplings=words, deadline_factor=factor))
     x = random_decisions(instance, 60, 3)
     greedy_x = _greedy(instance)
     if greedy_x is not None:
@@ -142,6 +143,13 @@ def test_features_are_the_devices_of_each_twin() -> None:
         assert (slots[twin, len(own) :] == 0).all()
     assert slots[..., 1:3].min() >= -1
     assert slots[..., 1:3].max() <= 1
+
+
+def test_the_place_of_a_cloud_is_not_shown() -> None:
+    document = generate("paper", 0)
+    plain = TwinAssignment(document).environment().features()
+    document["servers"]["x_m"][-1] = document["servers"]["y_m"][-1] = 1e6
+    np.testing.assert_array_equal(TwinAssignment(document).environment().features(), plain)
 
 
 def test_features_of_a_large_group_are_its_largest_inputs() -> None:

@@ -11,8 +11,11 @@ from formulations.dt_assignment.exact.exchange_kernels import Hosting, exchange,
 from formulations.dt_assignment.exact.limit_kernels import cheapest
 from formulations.dt_assignment.exact.limited import Limited
 from formulations.dt_assignment.exact.place_kernels import (
+    WORK,
     begin_steps,
     fix_pairs,
+    gather,
+    knapsack,
     node_of,
     price_servers,
     raise_place_prices,
@@ -27,9 +30,9 @@ SEEDS = range(25)
 def problem_of(seed, twins=5, servers=3, resources=2):
     rng = np.random.default_rng(seed)
     demand = rng.uniform(0.1, 0.7, (resources, twins, servers))
-    return Limited(
-        rng.uniform(1.0, 9.0, (twins, servers)), demand, rng.uniform(0.2, 2.0, (resources, servers))
-    )
+    weight = rng.uniform(0.2, 2.0, (resources, servers))
+    cost = rng.uniform(1.0, 9.0, (twins, servers))
+    return Limited(cost, demand, weight, demand, np.ones((resources, servers)))
 
 
 def feasible(problem):
@@ -110,6 +113,56 @@ def test_both_relaxations_bound_and_pairs_are_closed_rightly(seed):
     aim = bound + 5.0 if np.isinf(optimum) else optimum
     raised = raise_place_prices(problem, place_price, node, np.inf, aim, 100, 10, KNAPSACK_LIMIT)
     assert bound - 1e-9 <= raised <= optimum + 1e-9
+
+
+@pytest.mark.parametrize("twins", [12, 90])
+def test_candidates_of_a_knapsack_come_by_falling_gain_per_size(twins):
+    problem = problem_of(0, twins=twins)
+    node = node_of(twins, 3, 2)
+    assert settle(problem, np.ones((twins, 3), dtype=bool), node)
+    price = np.full(twins, 6.0)
+    count = gather(problem, price, node, 1)
+    earns = price - problem.cost[:, 1]
+    size = problem.weight[:, 1] @ problem.demand[:, :, 1]
+    expected = [m for m in np.argsort(-earns / size) if earns[m] > 0]
+    assert node.pack.twin[:count].tolist() == expected
+    np.testing.assert_allclose(node.pack.gain[:count], earns[expected])
+    np.testing.assert_allclose(node.pack.size[:count], size[expected])
+    np.testing.assert_array_equal(node.pack.need[:, :count], problem.demand[:, expected, 1])
+
+
+def test_a_knapsack_that_may_look_at_nothing_has_its_first_bound():
+    problem = problem_of(0, twins=12)
+    node = node_of(12, 3, 2)
+    assert settle(problem, np.ones((12, 3), dtype=bool), node)
+    bounds = []
+    for limit in (0.0, KNAPSACK_LIMIT):
+        count = gather(problem, np.full(12, 9.0), node, 0)
+        room, work = np.ones(2), np.zeros(1)
+        bounds.append(knapsack(count, node.pack, room, problem.weight, 0, 0.0, limit, work))
+        best = node.pack.best[:count]
+        assert (node.pack.need[:, :count][:, best].sum(axis=1) <= 1.0).all()
+        assert node.pack.gain[:count][best].sum() <= bounds[-1] + 1e-9
+        assert work[0] > 0.0
+    assert bounds[1] < bounds[0]  # here the first bound takes a part of a candidate
+
+
+def test_steps_of_prices_end_when_knapsacks_took_long():
+    """Room for 200 of 300 twins, and what a twin earns is about what it takes."""
+    rng = np.random.default_rng(0)
+    demand = rng.uniform(0.01, 0.02, (1, 300, 3))
+    cost = 1.0 - 60.0 * demand[0] + rng.uniform(0.0, 0.01, (300, 3))
+    problem = Limited(cost, demand, np.ones((1, 3)), demand, np.ones((1, 3)))
+    node = node_of(300, 3, 1)
+    assert settle(problem, np.ones((300, 3), dtype=bool), node)
+    price = np.full(300, 1.0)
+    begin_steps(price, node, 0.1)
+    raise_place_prices(problem, price, node, np.inf, 1e3, 10_000, 20, KNAPSACK_LIMIT)
+    assert node.work[0] > WORK
+    assert 1 <= node.pace[3] < 10_000
+    steps = node.pace[3]
+    raise_place_prices(problem, price, node, np.inf, 1e3, 1, 20, KNAPSACK_LIMIT)
+    assert node.pace[3] == steps + 1
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -114,6 +114,11 @@ def test_overrides() -> None:
     assert (gap.servers, gap.twins) == (3, 7)
 
 
+def test_an_empty_list_of_couplings_suits_every_family() -> None:
+    for family in ("tiny", "small", "paper", "gap-c"):
+        assert draw("dt_assignment", family, couplings="").name.startswith(family)
+
+
 def test_generalised_assignment_families() -> None:
     for family, integer in (("gap-c", True), ("gap-d", True), ("gap-e", False)):
         instance = TwinAssignment(generate(family, 0, servers=10, twins=60))
@@ -134,7 +139,18 @@ def test_generalised_assignment_families() -> None:
         ("paper", {"twins": 0}, "twins is 0"),
         ("paper", {"servers": -1}, "servers is -1"),
         ("paper", {"devices": 10}, "devices is 10"),
-        ("gap-c", {"couplings": "load"}, "no couplings"),
+        ("paper", {"couplings": "deadline,deadline"}, "deadline more than once"),
+        ("gap-c", {"couplings": "load"}, "gap-c has no parameter couplings; it has servers, twins"),
+        ("gap-c", {"delay_weight": 0.7}, "no parameter delay_weight"),
+        ("gap-d", {"environment": 3}, "no parameter environment"),
+        ("gap-e", {"devices": 60}, "no parameter devices"),
+        ("tiny", {"twins": 50}, "family tiny has no parameter twins; it has none"),
+        ("tiny", {"couplings": "equal"}, "no parameter couplings"),
+        ("paper", {"load_factor": 1.2}, "load_factor needs the coupling load"),
+        ("paper", {"couplings": "load", "deadline_factor": 9.0}, "needs the coupling deadline"),
+        ("paper", {"couplings": "load", "load_factor": -1.0}, "load_factor is -1"),
+        ("paper", {"couplings": "load", "load_factor": float("nan")}, "load_factor"),
+        ("paper", {"couplings": "deadline", "deadline_factor": 0.0}, "deadline_factor is 0"),
         ("papers", {}, "unknown family"),
         ("paper", {"coupling": "load"}, "did you mean 'couplings'"),
         ("paper", {"environment": "x"}, "environment"),

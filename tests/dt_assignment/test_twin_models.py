@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optkit
+from formulations.dt_assignment import cp, mip
+from formulations.dt_assignment.bounds import claim
 from optkit import Instance
+from optkit.run import Run
 
 
 def agrees(instance: Instance, method: str, **options: Any) -> None:
@@ -50,6 +53,52 @@ def test_units_of_the_objective_do_not_matter(method: str, scale: float) -> None
     found = optkit.solve(scaled, method)
     assert found.status == "optimal"
     assert found.objective == pytest.approx(best, rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["mip", "cp"])
+@pytest.mark.parametrize("costs", [[[0, 0]] * 3, [[-1, 13, 25], [26, 1, 2]]])
+def test_an_optimum_of_zero_is_proved(method: str, costs: list[list[int]]) -> None:
+    document = {"problem": "dt_assignment", "version": 1, "pair_cost": costs}
+    instance = optkit.load(document | {"servers": {"max_twins": [2] * len(costs[0])}})
+    result = optkit.solve(instance, method, stop=optkit.Stop(time_s=None))
+    assert (result.status, result.objective, result.bound) == ("optimal", 0.0, 0.0)
+
+
+@pytest.mark.parametrize("bound", [1882.2, 1882.9999999, 1883.0000001])
+def test_bounds_of_whole_costs_are_rounded_up(bound: float) -> None:
+    instance = optkit.generate("dt_assignment", "gap-c", 0, servers=5, twins=30)
+    run = Run(instance, proves_bound=True)
+    claim(instance, run, bound)
+    assert run.best_bound == 1883.0
+
+
+@pytest.mark.parametrize(("module", "model"), [(mip, "TwinModel"), (cp, "CpTwins")])
+def test_the_model_is_what_is_built(module: Any, model: str, monkeypatch: Any) -> None:
+    instance = optkit.generate("dt_assignment", "paper", 0, couplings="load")
+    kind, seen = getattr(module, model), []
+    build = kind.build
+
+    def built(self: Any, run: Run) -> Any:
+        seen.append((run.build_s, run.objective))
+        return build(self, run)
+
+    monkeypatch.setattr(kind, "build", built)
+    result = optkit.solve(instance, module.__name__.rpartition(".")[2])
+    assert seen[0][0] is None and seen[0][1] >= result.objective
+    assert result.build_s > 0
+
+
+@pytest.mark.parametrize("method", ["mip", "cp"])
+@pytest.mark.parametrize("room", [1e-30, 1e-310])
+def test_a_limit_next_to_nothing_has_the_tolerance_of_any(method: str, room: float) -> None:
+    document = {
+        "problem": "dt_assignment",
+        "version": 1,
+        "pair_cost": [[1, 2], [1, 5], [3, 4]],
+        "pair_load": [[5e-10, 1], [5e-10, 1], [5e-10, 1]],
+        "server_capacity": [room, 5],
+    }
+    agrees(optkit.load(document), method)
 
 
 def test_levels_prove_equal_shares_at_the_size_of_the_paper() -> None:

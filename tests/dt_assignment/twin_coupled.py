@@ -12,10 +12,12 @@ def coupled(seed: int, couplings: str, most_twins: int = 6) -> TwinAssignment:
     """A small instance of 1 to 4 servers with these couplings, some of them made harder."""
     rng = np.random.default_rng([seed, 11])
     servers, twins = int(rng.integers(1, 5)), int(rng.integers(1, most_twins + 1))
+    devices, delay_weight = twins + int(rng.integers(0, 12)), float(rng.choice([0, 0.5, 0.9, 1]))
+    factor = float(rng.uniform(0.8, 3.0))
     instance = optkit.generate(
         "dt_assignment", "small", seed, couplings=couplings, servers=servers, twins=twins,
-        devices=twins + int(rng.integers(0, 12)), delay_weight=float(rng.choice([0, 0.5, 0.9, 1])),
-        deadline_factor=float(rng.uniform(0.8, 3.0)),
+        devices=devices, delay_weight=delay_weight,
+        deadline_factor=factor if "deadline" in couplings else None,
     )  # fmt: skip
     document = instance.to_dict()
     limits = document["servers"]

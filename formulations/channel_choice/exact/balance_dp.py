@@ -31,7 +31,8 @@ class Balance(NamedTuple):
     Attributes
     ----------
     omega : [N] 1 on the nearest server.
-    searched : services whose place comes from local search alone.
+    searched : services whose place comes from local search, or is that of the start where the
+        run stopped before.
     """
 
     omega: Ints
@@ -76,19 +77,20 @@ def best_heads(instance: ChannelChoice, channel: NDArray[np.int64]) -> Ints:
 def balanced(
     instance: ChannelChoice, channel: Ints, *, run: Run | None = None, start: Ints | None = None
 ) -> Balance:
-    """As `best_heads`; local search, where it is needed, begins at `start` [N] and ends with the
-    run."""
+    """As `best_heads`; local search, where it is needed, begins at `start` [N], which is also
+    what is left where the run stops."""
     held = HeldChannels(instance, channel)
+    omega = np.zeros(instance.services, dtype=np.int64) if start is None else start.copy()
     if held.heads.sharing == "count":
         stay, send = held.count_tables().penalised()
-        return Balance(balance_by_count(held.heads.home, held.nearest, stay, send), 0)
-    omega = np.zeros(instance.services, dtype=np.int64) if start is None else start.copy()
+        best = balance_by_count(held.heads.home, held.nearest, stay, send, run)
+        return Balance(omega, instance.services) if best is None else Balance(best, 0)
     solved = _balance_small(held, omega, run)
     free = np.flatnonzero(~solved[held.heads.home])
     if len(free):
         stay, send = held.count_tables().penalised()  # as if all heads were alike
-        alike = balance_by_count(held.heads.home, held.nearest, stay, send)
-        omega = improved(held, omega, alike, free, run)
+        alike = balance_by_count(held.heads.home, held.nearest, stay, send, run)
+        omega = improved(held, omega, omega if alike is None else alike, free, run)
     return Balance(omega, len(free))
 
 
@@ -98,7 +100,8 @@ def _balance_small(held: HeldChannels, omega: Ints, run: Run | None) -> NDArray[
     hosted = hosted_services(held.heads.home, held.nearest, graph)
     component = components(held.nearest, graph)
     sizes = np.array([len(server.services) for server in hosted])
-    members = np.where(sizes <= _LARGEST_SET, sizes * 2.0**sizes, np.inf)
+    few = sizes <= _LARGEST_SET
+    members = np.where(few, sizes * 2.0 ** np.where(few, sizes, 0), np.inf)
     solved = np.bincount(component, members)[component] <= _MEMBERS
     tables: dict[int, Worth] = {}
     for number in np.unique(component[solved]).tolist():

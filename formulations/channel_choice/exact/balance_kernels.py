@@ -42,48 +42,60 @@ def sort_differences(send, stay, p, n, order, best):  # type: ignore[no-untyped-
 def join(arrivals, message, joined, taken):  # type: ignore[no-untyped-def]
     """Max-plus convolution, for every count n at this server, of what its children send.
 
-    arrivals [S + 1, n] and a child's message [m + 1, n] give joined [S + m + 1, n], and how many
-    of each come from that child, taken [S + m + 1, n].
+    arrivals [S + 1, n] and a child's messages [K, m + 1, n] give joined [K, S + m + 1, n], and how
+    many of each come from that child, taken [K, S + m + 1, n].
     """
     joined[:] = -np.inf
-    for o in range(message.shape[0]):
-        for s in range(arrivals.shape[0]):
-            for n in range(joined.shape[1]):
-                value = arrivals[s, n] + message[o, n]
-                if value > joined[s + o, n]:
-                    joined[s + o, n] = value
-                    taken[s + o, n] = o
+    for case in range(message.shape[0]):
+        for o in range(message.shape[1]):
+            for s in range(arrivals.shape[0]):
+                for n in range(joined.shape[2]):
+                    value = arrivals[s, n] + message[case, o, n]
+                    if value > joined[case, s + o, n]:
+                        joined[case, s + o, n] = value
+                        taken[case, s + o, n] = o
 
 
 @kernel
-def send_up(stay, send, arrivals, best, count):  # type: ignore[no-untyped-def]
+def send_up(stay, send, arrivals, there, best, count):  # type: ignore[no-untyped-def]
     """What a server with all that hangs on it is worth to its nearest server.
 
     Parameters
     ----------
     stay, send : [m, n] and [m, p] values of its services here and there, by the heads there.
-    arrivals : [S + 1, n] best value of its children's trees where they send s.
-    best, count : [m + 1, p] best value by how many it sends and the heads on its nearest server,
+    arrivals : [K, S + 1, n] best value of what sends to it where that sends s, in K cases.
+    there : the heads p on its nearest server that are looked at.
+    best, count : [K, m + 1, p] best value by how many it sends and the heads on its nearest server,
         and the heads here; filled.
     """
     m, counts = stay.shape
-    most = arrivals.shape[0] - 1
-    last = best.shape[1] - 1
+    cases, most = arrivals.shape[0], arrivals.shape[1] - 1
+    last = best.shape[2] - 1
     best[:] = -np.inf
     order = np.arange(m)
     worth = np.empty(m + 1)
+    first_s, last_s = np.empty(cases, dtype=np.int64), np.empty(cases, dtype=np.int64)
     for n in range(counts):
-        for p in range(last + 1):
+        for case in range(cases):  # few arrivals are possible where the case decides on them
+            first_s[case], last_s[case] = most + 1, -1
+            for s in range(most + 1):
+                if arrivals[case, s, n] > -np.inf:
+                    first_s[case] = min(first_s[case], s)
+                    last_s[case] = s
+        for p in there:
             low = max(0, m - n, p - last + m)
             high = min(m, m - n + most, p)
             if low > high:
                 continue
             sort_differences(send, stay, p, n, order, worth)
-            for o in range(low, high + 1):
-                value = worth[o] + arrivals[n - m + o, n]
-                if value > best[o, p]:
-                    best[o, p] = value
-                    count[o, p] = n
+            for case in range(cases):
+                begin = max(low, m - n + first_s[case])
+                end = min(high, m - n + last_s[case])
+                for o in range(begin, end + 1):
+                    value = worth[o] + arrivals[case, n - m + o, n]
+                    if value > best[case, o, p]:
+                        best[case, o, p] = value
+                        count[case, o, p] = n
 
 
 @kernel

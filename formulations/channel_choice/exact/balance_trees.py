@@ -13,14 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from formulations.channel_choice.exact.balance_kernels import (
-    join,
-    meet,
-    send_up,
-)
+from formulations.channel_choice.exact.balance_kernels import join, meet, send_up
+from optkit.errors import RunEnded
+from optkit.run import Run
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+#: Values of a server in all cases of a cycle that are looked at together.
+_CELLS = 4_000_000
 
 
 class Forest(NamedTuple):
@@ -68,7 +68,9 @@ def most_heads(home: Ints, nearest: Ints) -> Ints:
     return own + np.bincount(nearest[home], minlength=len(nearest))
 
 
-def balance_by_count(home: Ints, nearest: Ints, stay: Floats, send: Floats) -> Ints:
+def balance_by_count(
+    home: Ints, nearest: Ints, stay: Floats, send: Floats, run: Run | None = None
+) -> Ints | None:
     """The best omega where a value depends on the server and on how many heads it hosts.
 
     Parameters
@@ -77,14 +79,19 @@ def balance_by_count(home: Ints, nearest: Ints, stay: Floats, send: Floats) -> I
     nearest : [H] server nearest to each.
     stay, send : [N, P + 1] value of each service with its head at home, or on the nearest server,
         by the number of heads there; P is at least the largest of `most_heads`. All finite.
+    run : may end it where there is a cycle of three servers or more, which takes long.
 
     Returns
     -------
     [N] 1 where the head runs on the nearest server; the sum of values is the largest there is.
+    ``None`` where the run stopped before.
     """
     omega = np.zeros(len(home), dtype=np.int64)
     if len(home):
-        _Counts(home, nearest, stay, send).solve(omega)
+        try:
+            _Counts(home, nearest, stay, send, run).solve(omega)
+        except RunEnded:
+            return None
     return omega
 
 
@@ -94,7 +101,10 @@ class _Counts:
     A choice of a server is (services that it sends, heads that it hosts).
     """
 
-    def __init__(self, home: Ints, nearest: Ints, stay: Floats, send: Floats) -> None:
+    def __init__(
+        self, home: Ints, nearest: Ints, stay: Floats, send: Floats, run: Run | None
+    ) -> None:
+        self._run = run
         self._forest = forest(nearest)
         self._nearest = nearest.tolist()
         self._services = np.argsort(home, kind="stable")
@@ -116,7 +126,8 @@ class _Counts:
         order, cycles, children = self._forest
         for h in order:
             self._collect(h)
-            self._message[h] = self._passed(h, self._arrivals[h])
+            value, count = self._passed(h, self._arrivals[h][None])
+            self._message[h] = value[0], count[0]
         choices: dict[int, tuple[int, int]] = {}
         came: dict[int, int] = {}  # to servers on cycles, along these
         for cycle in cycles:
@@ -153,14 +164,19 @@ class _Counts:
         arrivals = np.zeros((1, self._most[h] + 1))
         self._taken[h] = []
         for child in self._forest.children[h]:
-            arrivals, taken = _joined(arrivals, self._message[child][0])
-            self._taken[h].append(taken)
+            joined, taken = _joined(arrivals, self._message[child][0][None])
+            arrivals = joined[0]
+            self._taken[h].append(taken[0])
         self._arrivals[h] = arrivals
 
-    def _passed(self, h: int, arrivals: Floats) -> tuple[Floats, Ints]:
-        best = np.empty((self._own[h] + 1, self._most[self._nearest[h]] + 1))
+    def _passed(self, h: int, arrivals: Floats, there: int | None = None) -> tuple[Floats, Ints]:
+        """What a server is worth to its nearest one in K cases [K, sent, heads there], and the
+        heads here; only for so many heads there, if given."""
+        most = self._most[self._nearest[h]]
+        best = np.empty((len(arrivals), self._own[h] + 1, most + 1))
         count = np.zeros(best.shape, dtype=np.int64)
-        send_up(*self._tables(h), arrivals, best, count)
+        counts = np.arange(most + 1) if there is None else np.array([there])
+        send_up(*self._tables(h), arrivals, counts, best, count)
         return best, count
 
     def _pair(self, u: int, v: int) -> dict[int, tuple[int, int]]:
@@ -171,48 +187,61 @@ class _Counts:
 
     def _ring(self, cycle: list[int]) -> dict[int, tuple[int, int]]:
         """A cycle of any length: a tree once it is held what its first server sends and hosts."""
-        first, top = cycle[0], -np.inf
+        first, own = cycle[0], self._own[cycle[0]]
+        cases = max(1, _CELLS // (1 + max(self._most[h] for h in cycle)) ** 2)
+        top = -np.inf
         choices: dict[int, tuple[int, int]] = {}
-        stay, send = self._tables(first)
-        arrivals = self._arrivals[first]
         for heads in range(self._most[first] + 1):
-            differences = -np.sort(stay[:, heads, None] - send, axis=0)
-            worth = np.zeros((self._own[first] + 1, send.shape[1]))
-            np.cumsum(differences, axis=0, out=worth[1:])
-            worth += stay[:, heads].sum()
-            for sent in range(max(0, self._own[first] - heads), self._own[first] + 1):
-                held = np.full(worth.shape, -np.inf)
-                held[sent, sent:] = worth[sent, sent:]
-                passed: list[tuple[Floats, Ints]] = []
-                parts: list[Ints] = []
-                message = held
-                for h in cycle[1:]:
-                    joined, taken = _joined(self._arrivals[h], message)
-                    parts.append(taken)
-                    passed.append(self._passed(h, joined))
-                    message = passed[-1][0]
-                came = np.arange(len(message))
-                arriving = heads - self._own[first] + sent - came
-                possible = (arriving >= 0) & (arriving < len(arrivals))
-                values = np.where(possible, message[:, heads], -np.inf)
-                values[possible] += arrivals[arriving[possible], heads]
-                last = int(np.argmax(values))
-                if not values[last] > top:
-                    continue
-                top = float(values[last])
-                choices = {first: (sent, heads)}
-                n, o = heads, last
-                for h, (_, count), taken in zip(
-                    cycle[:0:-1], passed[::-1], parts[::-1], strict=True
-                ):
-                    n = int(count[o, n])
-                    choices[h] = o, n
-                    o = int(taken[n - self._own[h] + o, n])
+            for least in range(max(0, own - heads), own + 1, cases):
+                if self._run is not None and self._run.stopped():
+                    raise RunEnded
+                sent = np.arange(least, min(least + cases, own + 1))
+                value, those = self._around(cycle, heads, sent)
+                if value > top:
+                    top, choices = value, those
         return choices
+
+    def _around(
+        self, cycle: list[int], heads: int, sent: Ints
+    ) -> tuple[float, dict[int, tuple[int, int]]]:
+        """The best value and choices where the first server hosts so many heads and sends one of
+        the numbers `sent` [K]: each is a case of the recursion along the cycle."""
+        first, last, own = cycle[0], cycle[-1], self._own[cycle[0]]
+        stay, send = self._tables(first)
+        differences = -np.sort(stay[:, heads, None] - send, axis=0)
+        worth = np.zeros((own + 1, send.shape[1]))
+        np.cumsum(differences, axis=0, out=worth[1:])
+        worth += stay[:, heads].sum()
+        worth[np.arange(send.shape[1]) < np.arange(own + 1)[:, None]] = -np.inf
+        message = np.full((len(sent), *worth.shape), -np.inf)
+        message[np.arange(len(sent)), sent] = worth[sent]
+        counts: list[Ints] = []
+        parts: list[Ints] = []
+        for h in cycle[1:]:
+            joined, taken = _joined(self._arrivals[h], message)
+            message, count = self._passed(h, joined, heads if h == last else None)
+            parts.append(taken)
+            counts.append(count)
+        arrivals = self._arrivals[first]
+        arriving = heads - own + sent[:, None] - np.arange(message.shape[1])
+        possible = (arriving >= 0) & (arriving < len(arrivals))
+        values = np.where(possible, message[:, :, heads], -np.inf)
+        values[possible] += arrivals[arriving[possible], heads]
+        case, o = divmod(int(np.argmax(values)), values.shape[1])
+        value, n = float(values[case, o]), heads
+        choices = {first: (int(sent[case]), heads)}
+        if value == -np.inf:
+            return value, choices
+        for h, count, taken in zip(cycle[:0:-1], counts[::-1], parts[::-1], strict=True):
+            n = int(count[case, o, n])
+            choices[h] = o, n
+            o = int(taken[case, n - self._own[h] + o, n])
+        return value, choices
 
 
 def _joined(arrivals: Floats, message: Floats) -> tuple[Floats, Ints]:
-    joined = np.empty((len(arrivals) + len(message) - 1, arrivals.shape[1]))
+    cases, sent = message.shape[:2]
+    joined = np.empty((cases, len(arrivals) + sent - 1, arrivals.shape[1]))
     taken = np.zeros(joined.shape, dtype=np.int64)
     join(arrivals, message, joined, taken)
     return joined, taken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from functools import partial
 
 import numpy as np
 
@@ -10,17 +11,12 @@ from formulations.channel_choice.exact.equal_powers import choose_sizes, equal_p
 from formulations.channel_choice.exact.held import Held, coalitions_of
 from formulations.channel_choice.exact.proof import Proof
 from formulations.channel_choice.exact.relaxation import Relaxation
-from formulations.channel_choice.exact.shares import share_counts
+from formulations.channel_choice.exact.shares import alone, best_alone, share_counts
 from formulations.channel_choice.instance import ChannelChoice
 from formulations.channel_choice.search import Searcher
 from optkit.run import Run
 
 _KICKS = 5
-
-
-def applies(instance: ChannelChoice) -> str | None:
-    """Always."""
-    return None
 
 
 def cg(instance: ChannelChoice, run: Run) -> None:
@@ -32,22 +28,24 @@ def cg(instance: ChannelChoice, run: Run) -> None:
     held = Held(instance, run)
     o = held.offloading
     run.built()
+    first, last = share_counts(o)[0], share_counts(o)[-1]
+    waiting = [(-best_alone(alone(o, first), o.late_at_home, last), first, last)]
+    closed = -np.inf  # the bound of what is not looked into any further
+    _report(held, -waiting[0][0])
     searcher = Searcher(o, run.rng)
     _start(held, searcher, run)
-    counts = share_counts(o)
-    waiting = [(-np.inf, counts[0], counts[-1])]
-    closed = -np.inf
     while waiting and not run.stopped():
         negative, a, b = heapq.heappop(waiting)
         if -negative <= held.target:
             break
-        relaxation = Relaxation(o, a, b)
-        relaxation.bound = min(relaxation.bound, -negative)
+        others = max(closed, *(-entry[0] for entry in waiting), -np.inf)
+        relaxation = Relaxation(o, a, b, partial(_report, held, others))
+        relaxation.lower(-negative)
         if held.channels is not None:
             relaxation.master.add(relaxation.valued(coalitions_of(held.channels)))
         if a == b:
             if equal_powers(o, relaxation.pricer.limits):
-                relaxation.bound = min(relaxation.bound, choose_sizes(o, a, b, held, run))
+                relaxation.lower(choose_sizes(o, a, b, held, run))
             closed = max(closed, Proof(relaxation, held, searcher, run).prove())
         else:
             relaxation.solve(run, held.target)
@@ -56,16 +54,24 @@ def cg(instance: ChannelChoice, run: Run) -> None:
                 for part in ((a, middle), (middle + 1, b)):
                     heapq.heappush(waiting, (-relaxation.bound, *part))
         run.iterations += 1
-        held.bound(max(closed, held.gain, *(-entry[0] for entry in waiting), -np.inf))
+        _report(held, closed, *(-entry[0] for entry in waiting))
+    if closed > held.target and not run.stopped():
+        run.note(left_open="too many coalitions within a thousandth of the gap")
     if not waiting and closed == -np.inf and held.channels is None and not run.stopped():
         held.infeasible()
 
 
+def _report(held: Held, *bounds: float) -> None:
+    """The largest of some bounds that hold each for a part of all decisions."""
+    held.bound(max(held.gain, *bounds))
+
+
 def _start(held: Held, searcher: Searcher, run: Run) -> None:
-    """All at home, the warm start, and local optima above the greedy choice."""
-    home = np.zeros(len(held.offloading.power_w), dtype=np.int64)
-    held.found(home)
+    """All at home, the warm start, the greedy choice, and local optima above it."""
+    held.found(np.zeros(len(held.offloading.power_w), dtype=np.int64))
     if held.start is not None:
         held.found(held.start)
-    held.found(searcher.climbed(searcher.grown(home))[1])
+    grown = searcher.grown(run)
+    held.found(grown)
+    held.found(searcher.climbed(grown)[1])
     searcher.improve(held, run, _KICKS)

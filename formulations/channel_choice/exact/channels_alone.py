@@ -89,9 +89,10 @@ def choose_channels(o: Offloading, run: Run, start: Ints | None = None) -> Run:
     start : [N] channels to begin with.
     """
     alone = ChannelsAlone(o)
+    left_s = run.remaining_s  # negative where the limit has just passed
     part = Run(
         alone,
-        Stop(time_s=_PART * run.remaining_s if np.isfinite(run.remaining_s) else None, rel_gap=0.0),
+        Stop(time_s=max(0.0, _PART * left_s) if np.isfinite(left_s) else None, rel_gap=0.0),
         seed=run.seed,
         threads=run.threads,
         warm_start=None if start is None else (start, {}),

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
+from formulations.channel_choice.coalition_models import linear_model
 from formulations.channel_choice.exact.held import Held, channels_of
 from formulations.channel_choice.exact.pricing import Coalitions
 from formulations.channel_choice.offloading import Offloading
 from optkit.backends.feed import SolveStatus
 from optkit.backends.highs import solve_model
-from optkit.backends.linear import LinearModel
 from optkit.run import Run
 
 Floats = NDArray[np.float64]
@@ -41,24 +40,9 @@ def best_choice(
     nodes : of branch and bound at most.
     """
     services = len(o.power_w)
-    count = len(coalitions)
-    if count == 0:
+    if len(coalitions) == 0:
         return -np.inf if o.late_at_home.any() else 0.0
-    sizes = np.diff(coalitions.start)
-    inside = sparse.csc_matrix(
-        (np.ones(len(coalitions.member)), coalitions.member, coalitions.start), (services, count)
-    )
-    model = LinearModel(
-        cost=-coalitions.value,
-        matrix=sparse.vstack(
-            [inside, np.ones((1, count)), sizes[None].astype(float)], format="csc"
-        ),
-        row_lower=np.concatenate([np.where(o.late_at_home, 1.0, -np.inf), [-np.inf] * 2]),
-        row_upper=np.concatenate([np.ones(services), [o.channels, most]]),
-        lower=np.zeros(count),
-        upper=np.ones(count),
-        integer=np.ones(count, dtype=bool),
-    )
+    model = linear_model(o, coalitions, most, 0.0, relaxed=False)
 
     def decode(values: NDArray[Any]) -> tuple[ArrayLike, Mapping[str, Any]] | None:
         chosen = [coalitions[int(j)] for j in np.flatnonzero(values > 0.5)]
@@ -69,4 +53,4 @@ def best_choice(
     solution = solve_model(model, run, bound_of=None, decode=decode, start=start, options=options)
     if solution.status is SolveStatus.INFEASIBLE:
         return -np.inf
-    return np.inf if solution.bound is None else -solution.bound
+    return np.inf if solution.bound is None else solution.bound

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,8 @@ from scipy import sparse
 
 from formulations.channel_choice.exact.pricing import Coalitions, Cuts, Prices
 from formulations.channel_choice.offloading import Offloading
+from optkit.backends.feed import SolveStatus
+from optkit.errors import SolverError
 from optkit.exact.master import ColumnMaster
 
 Floats = NDArray[np.float64]
@@ -48,7 +50,6 @@ class CoalitionMaster:
     columns : the coalitions so far.
     value : [columns] their gains.
     weight : [columns] how much of each the last solution chooses.
-    prices : of the last solution.
     cuts : the rows added so far.
     """
 
@@ -63,7 +64,6 @@ class CoalitionMaster:
         self.weight: Floats = np.zeros(0)
         self._known: set[bytes] = set()
         self.cuts: list[Cut] = []
-        self.prices: Prices | None = None
         self._in_cut: Ints = np.zeros((services, 0), dtype=np.int64)
         late = np.flatnonzero(o.late_at_home)
         for i in late:
@@ -110,8 +110,16 @@ class CoalitionMaster:
         self._in_cut = np.hstack([self._in_cut, fresh])
 
     def solve(self) -> tuple[float, Prices]:
-        """Solve; the prices, and what they bound if no coalition is worth more than it costs."""
+        """Solve; the prices, and what they bound if no coalition is worth more than it costs.
+
+        Raises
+        ------
+        SolverError
+            Columns are fixed that do not go together.
+        """
         point = self._master.solve()
+        if point.status is not SolveStatus.OPTIMAL:
+            raise SolverError(f"HiGHS calls the programme over coalitions {point.status.value}")
         self.weight = point.values[self._artificial :]
         services = self._services
         free = np.zeros(len(point.duals), dtype=bool)
@@ -120,22 +128,12 @@ class CoalitionMaster:
         sides = np.concatenate([self._sides, [cut.side for cut in self.cuts]])
         cuts = self._kernel_cuts(price[services + 2 :])
         prices = Prices(price[:services], float(price[services + 1]), float(price[services]), cuts)
-        self.prices = prices
         return float(price @ sides), prices
 
-    def fix(self, numbers: Ints, least: float) -> None:
+    def fix(self, numbers: Sequence[int], least: float) -> None:
         """Choose at least so much of some columns."""
-        columns = numbers + self._artificial
+        columns = np.array(numbers) + self._artificial
         self._master.change_bounds(columns, np.full(len(columns), least), np.inf)
-
-    def coalitions(self, numbers: Ints) -> Coalitions:
-        """Some of the columns."""
-        return Coalitions.of([self.columns[j] for j in numbers], self.value[numbers])
-
-    def reduced(self, prices: Prices) -> Floats:
-        """Reduced gains [columns] at some prices of this master."""
-        inside = self._incidence(self.columns)
-        return reduced_gains(self.value, inside, prices)
 
     def _entries(self, columns: list[Ints]) -> sparse.csc_matrix:
         inside = self._incidence(columns)
@@ -157,8 +155,7 @@ class CoalitionMaster:
         service, cut = np.nonzero(weights)
         start = np.concatenate([[0], np.cumsum(np.bincount(service, minlength=len(weights)))])
         units = np.array([self.cuts[number].unit for number in active], dtype=np.int64)
-        sides = weights.sum(axis=0) // units
-        return Cuts(start, cut, weights[service, cut], units, price[active], sides)
+        return Cuts(start, cut, weights[service, cut], units, price[active])
 
 
 def _counts(in_cut: Ints, units: Ints, inside: sparse.csc_matrix) -> sparse.csr_matrix:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from formulations.channel_choice.exact.enumeration_kernels import enumerate_from
+from formulations.channel_choice.exact.enumeration_kernels import enumerate_on
 from formulations.channel_choice.exact.pricing import Coalitions
 from formulations.channel_choice.offloading import Offloading
 from formulations.channel_choice.overhead_kernels import thresholds
@@ -13,6 +13,7 @@ from optkit.run import Run
 #: Coalitions that a model takes, and those that may be looked at for them.
 MOST = 60_000
 _NODES = 20_000_000
+_STRETCH = 20_000  # of them, between two looks at the limits
 _MEMBERS = 24  # of a coalition, on average
 
 
@@ -40,12 +41,17 @@ def coalitions(
     member = np.empty(limit * min(_MEMBERS, max(len(order), 1)), dtype=np.int64)
     start = np.zeros(limit + 1, dtype=np.int64)
     value = np.empty(limit)
-    found, nodes = 0, _NODES
-    for first in range(len(order)):
-        found, nodes = enumerate_from(
-            o, k, limits, order, first, most_members, nodes, member, start, value, found
+    place = np.empty(len(order), dtype=np.int64)
+    found, depth, nodes = 0, 0, _NODES
+    while True:
+        stretch = min(_STRETCH, nodes)
+        found, depth, left = enumerate_on(
+            o, k, limits, order, most_members, place, depth, stretch, member, start, value, found
         )
-        if nodes < 0 or run.stopped():
+        nodes -= stretch - left
+        if depth == 0:
+            break
+        if depth < 0 or nodes == 0 or run.stopped():
             return None
     start = start[: found + 1].copy()
     return Coalitions(start, member[: start[-1]].copy(), value[:found].copy())

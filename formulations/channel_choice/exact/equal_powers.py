@@ -22,7 +22,8 @@ from optkit.backends.highs import solve_model
 from optkit.backends.linear import LinearModel
 from optkit.run import Run
 
-#: Powers are the same within this factor: no more than rounding.
+#: Powers are the same within this factor: no more than rounding. So are sums of up to some
+#: thousand of them.
 _SAME = 1e-12
 
 
@@ -34,10 +35,14 @@ def equal_powers(o: Offloading, limits: NDArray[np.float64]) -> bool:
 
 def choose_sizes(o: Offloading, k: int, most: int, held: Held, run: Run) -> float:
     """Report the best decision of at most so many offloaders, served as one of k; returns a
-    bound on all such decisions, -inf where there is none."""
+    bound on all such decisions, -inf where there is none.
+
+    Powers are rounded down, below every sum of as many of them: less interference is never worse.
+    Rounded up, one of two services would disturb itself where noise is as weak as the rounding.
+    """
     limits = thresholds(o, k)
     usable = o.power_w <= limits
-    power_w = float(o.power_w[usable].max())
+    power_w = float(o.power_w[usable].min()) * (1 - _SAME)
     largest = int(min(usable.sum(), most))
     size = np.arange(1, largest + 1)
     worth = gains(o, size * power_w, k)

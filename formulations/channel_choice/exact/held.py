@@ -25,7 +25,7 @@ class Held:
     Attributes
     ----------
     offloading : the problem that is left.
-    start : [N] channels of the warm start, or ``None``.
+    start : [N] channels of the warm start, numbered so that none is above N, or ``None``.
     gain : of the best decision reported so far over all at home; -inf before.
     target : a gain that a bound may have for that decision to be optimal.
     channels : [N] of that decision, or ``None``.
@@ -38,6 +38,8 @@ class Held:
         self.start: Ints | None = None
         if run.warm_start is not None:
             self.start = run.warm_start[0][: instance.services]
+            if self.start.max() > instance.services:
+                self.start = channels_of(coalitions_of(self.start), instance.services)
         if instance.balanced:
             self._omega = np.zeros(instance.services, dtype=np.int64)
             if run.warm_start is not None:

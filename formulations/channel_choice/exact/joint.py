@@ -74,7 +74,7 @@ class _Search:
     def __init__(self, instance: ChannelChoice, run: Run) -> None:
         self.nodes = 0
         self._instance, self._run = instance, run
-        self._bounds = JointBound(instance)
+        self._bounds = JointBound(instance, run)
         self._open: list[_Node] = []
         self._closed = -np.inf  # the largest bound of what is not looked into any further
         self._seen: set[bytes] = set()
@@ -139,7 +139,9 @@ class _Search:
     # --- one node -----------------------------------------------------------------------------
 
     def _bound(self, node: _Node) -> None:
-        """Give a node its own bound, and the decisions that come with it."""
+        """Give a node its own bound, and the decisions that come with it, unless the run stops."""
+        if self._run.stopped():
+            return
         self.nodes += 1
         if (node.fixed >= 0).all():
             self._finish(node)
@@ -148,6 +150,8 @@ class _Search:
         if self._run.objective is not None and self._run.x is not None:
             reference = self._run.x[: self._instance.services]
         for _ in range(1 if (node.fixed >= 0).any() else _REFERENCES):
+            if self._run.stopped():
+                return
             relaxed = self._bounds.relaxed(node.fixed, reference)
             part = choose_channels(relaxed.offloading, self._run)
             if part.proved_infeasible:

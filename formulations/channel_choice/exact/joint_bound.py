@@ -31,6 +31,7 @@ from formulations.channel_choice.exact.useful_cuts import with_useful_cuts
 from formulations.channel_choice.heads import Heads
 from formulations.channel_choice.instance import ChannelChoice
 from formulations.channel_choice.offloading import SLACK, Offloading, at_home, home_rows
+from optkit.run import Run
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -85,13 +86,19 @@ class _Tables(NamedTuple):
 
 
 class JointBound:
-    """Bounds for an instance with load balance and places that are partly decided."""
+    """Bounds for an instance with load balance and places that are partly decided.
 
-    def __init__(self, instance: ChannelChoice) -> None:
+    Parameters
+    ----------
+    instance : with load balance.
+    run : makes do with a weaker load balance once it is to stop.
+    """
+
+    def __init__(self, instance: ChannelChoice, run: Run | None = None) -> None:
         heads = instance.heads
         if heads is None:
             raise ValueError("the instance has no load balance")
-        self._instance = instance
+        self._instance, self._run = instance, run
         self._heads: Heads = heads
         self._o = instance.static
         self._several_cuts = heads.head_flop.shape[1] > 1
@@ -137,7 +144,7 @@ class JointBound:
         # Its states are too many to look at all, as a deadline would need: see `_states`.
         held.offloaded = held.offloaded & ~self._timed
         sets = {}
-        if sum(2.0 ** len(server.services) for server in self._hosted) <= _MOST_SETS:
+        if sum(1 << len(server.services) for server in self._hosted) <= _MOST_SETS:
             sets = {h: held.set_table(h, what).quality for h, what in enumerate(self._hosted)}
         return _Tables(held, None, sets, 1.0 + sum(float(np.ptp(v)) for v in sets.values()))
 
@@ -151,7 +158,10 @@ class JointBound:
                 held.nearest,
                 stay - tables.forbids * (fixed == 1)[:, None],
                 send - tables.forbids * (fixed == 0)[:, None],
+                self._run,
             )
+            if omega is None:
+                return self._unbalanced(held, fixed)
             place = np.where(omega > 0, heads.away, heads.home)
             there = np.bincount(place)[place]
             rows = np.arange(len(omega))
@@ -175,7 +185,7 @@ class JointBound:
         return omega, total
 
     def _unbalanced(self, held: HeldChannels, fixed: Ints) -> tuple[Ints, float]:
-        """Each service where it is best off for itself: too good, where sets are too many."""
+        """Each service where it is best off for itself: too good, where the best takes too long."""
         states = self._states(held, fixed, least=True)
         quality = held.worth(*states).quality
         best = np.full(len(fixed), -np.inf)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
+from formulations.channel_choice.coalition_models import incidence
 from formulations.channel_choice.exact.coalition_master import CoalitionMaster, reduced_gains
 from formulations.channel_choice.exact.pricing import NEGLIGIBLE, Coalitions
 from formulations.channel_choice.exact.subset_rows import violated, violated_larger
@@ -39,14 +39,9 @@ class Pool:
     ) -> None:
         self.o, self.master = o, master
         self.coalitions, self.bound = coalitions, bound
-        self._inside = self._incidence()
+        self._inside = incidence(coalitions, len(o.power_w))
         self.reduced: Floats = np.zeros(len(coalitions))
         self.reference = np.inf
-
-    def _incidence(self) -> sparse.csc_matrix:
-        pool = self.coalitions
-        shape = (len(self.o.power_w), len(pool))
-        return sparse.csc_matrix((np.ones(len(pool.member)), pool.member, pool.start), shape)
 
     def tighten(self, run: Run, value: float) -> None:
         """Cut and drop what cannot be in a better decision, until few are left or nothing helps."""
@@ -82,6 +77,6 @@ class Pool:
             self.reduced, self.reference = reduced[keep], bound
             if len(keep) < len(reduced):
                 self.coalitions = self.coalitions.take(keep)
-                self._inside = self._incidence()
+                self._inside = incidence(self.coalitions, len(self.o.power_w))
             if fresh == 0:
                 return

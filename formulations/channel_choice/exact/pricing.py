@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from formulations.channel_choice.exact.pricing_kernels import search_levels
+from formulations.channel_choice.exact.pricing_kernels import HALVINGS, search_levels
 from formulations.channel_choice.offloading import Offloading
 from formulations.channel_choice.overhead_kernels import gains, thresholds
+from optkit.run import Run
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,19 +29,20 @@ NEGLIGIBLE = 1e-9
 _PART = 0.3
 _FOUND_A_ROUND = 2000
 _QUICK = 1_000_000  # partial coalitions
+#: Partial coalitions between two looks at the limits of the run, for less than a second.
+_PIECE = 2_000_000
 #: Partial coalitions of a level after which it is halved.
 _PATIENCE = 300
 
 
 class Cuts(NamedTuple):
-    """Rows ``sum_S floor(sum_{i in S} weight_i / unit) z_S <= side`` as the kernels read them.
+    """Rows that count ``floor(sum_{i in S} weight_i / unit)`` of a coalition S, for the kernels.
 
     Attributes
     ----------
     start, cut, weight : the cuts of service i and its weights in them at start[i] : start[i + 1].
     unit : [C] divisors.
     price : [C] shadow prices, at least 0.
-    side : [C] right-hand sides.
     """
 
     start: Ints
@@ -48,13 +50,6 @@ class Cuts(NamedTuple):
     weight: Ints
     unit: Ints
     price: Floats
-    side: Ints
-
-    @classmethod
-    def none(cls, services: int) -> Cuts:
-        """No rows."""
-        empty = np.zeros(0, dtype=np.int64)
-        return cls(np.zeros(services + 1, dtype=np.int64), empty, empty, empty, np.zeros(0), empty)
 
 
 class Prices(NamedTuple):
@@ -109,6 +104,43 @@ class Coalitions:
         return Coalitions(start, self.member[np.arange(start[-1]) + offset], self.value[numbers])
 
 
+class Walk(NamedTuple):
+    """Where a search stands within a level: members so far, the last one last.
+
+    Attributes
+    ----------
+    place, inside : [N + 1] their places in the order of the search, and their numbers.
+    load, least, gained : [N + 1] power, least threshold and reduced gain of the first 0, 1, 2 ...
+    state : [C] weights of the members in each cut.
+    at : how many members there are, and the place that is looked at next.
+    """
+
+    place: Ints
+    inside: Ints
+    load: Floats
+    least: Floats
+    gained: Floats
+    state: Ints
+    at: Ints
+
+
+class Search(NamedTuple):
+    """Where a search stands among the levels.
+
+    Attributes
+    ----------
+    number : place in the sequence of levels, parts left of this level (0: not begun), coalitions
+        found, partial coalitions left for all levels, and for this part (-1: not begun).
+    amount : lower end of the part, best reduced gain so far, bound on what was given up, and
+        floor of the part.
+    ends_w : upper ends of the parts that are left.
+    """
+
+    number: Ints
+    amount: Floats
+    ends_w: Floats
+
+
 class Found(NamedTuple):
     """What a search gave: coalitions, their reduced gains, a bound on all, whether it ended."""
 
@@ -141,20 +173,22 @@ class Pricer:
         self.table: Floats = np.where(admitted, gains(o, self.low_w, k), -np.inf)
         self._key = np.arange(len(self.low_w), dtype=float)
 
-    def best(self, prices: Prices, nodes: int) -> Found:
+    def best(self, prices: Prices, nodes: int, run: Run | None = None) -> Found:
         """Coalitions of large reduced gain; if there are none, a search for the largest gain."""
         found = self.good(prices)
         if len(found.coalitions) or found.complete:
             return found
-        return self._search(prices, NEGLIGIBLE, False, nodes, _FOUND_A_ROUND, thorough=True)
+        return self._search(prices, NEGLIGIBLE, False, nodes, _FOUND_A_ROUND, True, run)
 
     def good(self, prices: Prices) -> Found:
         """Coalitions of large reduced gain, as far as they are found at once."""
-        return self._search(prices, NEGLIGIBLE, False, _QUICK, _FOUND_A_ROUND, thorough=False)
+        return self._search(prices, NEGLIGIBLE, False, _QUICK, _FOUND_A_ROUND, False)
 
-    def above(self, prices: Prices, floor: float, nodes: int, most: int) -> Found:
+    def above(
+        self, prices: Prices, floor: float, nodes: int, most: int, run: Run | None = None
+    ) -> Found:
         """All coalitions of a reduced gain above a floor but for dominated ones, if complete."""
-        return self._search(prices, floor, True, nodes, most, thorough=False)
+        return self._search(prices, floor, True, nodes, most, False, run)
 
     def _search(
         self,
@@ -164,21 +198,46 @@ class Pricer:
         nodes: int,
         most: int,
         thorough: bool,
+        run: Run | None = None,
     ) -> Found:
+        """In pieces between which the run may stop it; it then bounds nothing."""
         dual = prices.service + prices.offloader
         member = np.empty(most * min(len(dual), 16), dtype=np.int64)
         start = np.zeros(most + 1, dtype=np.int64)
         value, reduced = np.empty(most), np.empty(most)
         units = _FINE_UNITS if thorough or keep_all else _UNITS
-        found, upper, complete = search_levels(
-            self.o, self.k, self.limits, prices.cuts, dual, prices.channel,
-            self.low_w, self.high_w, self.table, np.argsort(-self._key, kind="stable"),
-            -np.inf if keep_all else 0.0, floor, _PART, keep_all, nodes, _PATIENCE, thorough, units,
-            member, start, value, reduced, self._key,
-        )  # fmt: skip
+        sequence = np.argsort(-self._key, kind="stable")
+        walk = self._walk(len(prices.cuts.unit))
+        search = Search(
+            np.array([0, 0, 0, nodes, -1]),
+            np.array([0.0, floor, floor, floor]),
+            np.empty(HALVINGS + 2),
+        )
+        ended = False
+        while not ended and (run is None or not run.stopped()):
+            ended = search_levels(
+                self.o, self.k, self.limits, prices.cuts, dual, prices.channel,
+                self.low_w, self.high_w, self.table, sequence, -np.inf if keep_all else 0.0, floor,
+                _PART, keep_all, _PATIENCE, thorough, units, member, start, value, reduced,
+                self._key, walk, search, _PIECE,
+            )  # fmt: skip
+        found = int(search.number[2])
+        _, top, upper, _ = search.amount.tolist()
         start = start[: found + 1].copy()
-        coalitions = Coalitions(start, member[: start[-1]].copy(), value[:found].copy())
-        return Found(coalitions, reduced[:found].copy(), float(upper), bool(complete))
+        return Found(
+            Coalitions(start, member[: start[-1]].copy(), value[:found].copy()),
+            reduced[:found].copy(),
+            max(upper, top) if ended else np.inf,
+            ended and upper <= top,
+        )
+
+    def _walk(self, cuts: int) -> Walk:
+        """Before the first member."""
+        room = len(self.o.power_w) + 1
+        place, inside = np.zeros((2, room), dtype=np.int64)
+        load, least, gained = np.zeros((3, room))
+        state, at = np.zeros(cuts, dtype=np.int64), np.zeros(2, dtype=np.int64)
+        return Walk(place, inside, load, least, gained, state, at)
 
 
 def load_levels(power_w: Floats, limits: Floats) -> tuple[Floats, Floats]:

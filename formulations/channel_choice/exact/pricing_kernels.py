@@ -17,7 +17,7 @@ from optkit.kernels import kernel
 #: Of packing units: a load that rounding carries over a unit's edge still counts as below it.
 _EDGE = 1e-9
 #: A level is halved at most so often.
-_HALVINGS = 12
+HALVINGS = 12
 
 
 @kernel
@@ -75,9 +75,11 @@ def fill_packing(worth, power_w, item, count, unit_w, best):  # type: ignore[no-
 @kernel
 def search_level(  # type: ignore[no-untyped-def]
     o, k, limits, cuts, dual, base, worth, low_w, high_w, item, count, best, floor, keep_all,
-    nodes, members, starts, values, reduced, found,
+    nodes, members, starts, values, reduced, found, walk,
 ):  # fmt: skip
     """Every coalition of a level with a reduced gain above a floor, or ever better ones.
+
+    Goes on from where `walk` stands, with the floor that an earlier call returned.
 
     Parameters
     ----------
@@ -89,29 +91,23 @@ def search_level(  # type: ignore[no-untyped-def]
     best : packing table of `fill_packing`.
     floor : reduced gains of no more are left out.
     keep_all : all of them, but for dominated ones; else the floor rises to each one found.
-    nodes : how many partial coalitions may still be looked at.
+    nodes : how many partial coalitions may be looked at.
     members, starts, values, reduced : found coalitions are appended: members of the j-th at
         starts[j] : starts[j + 1].
     found : how many there are already.
+    walk : see `pricing.Walk`.
 
     Returns
     -------
-    found, nodes left (negative where the search was cut off), floor
+    found, nodes left (-1 where there were too few, -2 where there is no room), floor
     """
-    cut_start, cut_of, cut_weight, cut_unit, cut_price, _ = cuts
+    cut_start, cut_of, cut_weight, cut_unit, cut_price = cuts
     units = best.shape[1] - 1
     unit_w = high_w / units
     power_w = o.power_w
-    place = np.empty(count + 1, dtype=np.int64)
-    load = np.zeros(count + 1)
-    least = np.empty(count + 1)
-    gained = np.empty(count + 1)
-    inside = np.empty(count + 1, dtype=np.int64)
-    state = np.zeros(len(cut_unit), dtype=np.int64)
-    least[0] = high_w
-    gained[0] = -base
-    depth = 0
-    a = 0
+    place, inside, load, least, gained, state, at = walk
+    load[0], least[0], gained[0] = 0.0, high_w, -base
+    depth, a = at
     while True:
         extended = False
         while a < count:
@@ -143,6 +139,7 @@ def search_level(  # type: ignore[no-untyped-def]
             continue
         nodes -= 1
         if nodes < 0:
+            at[0], at[1] = depth, a
             return found, nodes, floor
         for j in range(cut_start[i], cut_start[i + 1]):
             state[cut_of[j]] += cut_weight[j]
@@ -160,7 +157,7 @@ def search_level(  # type: ignore[no-untyped-def]
             continue
         begin = starts[found]
         if found >= len(values) or begin + depth > len(members):
-            return found, -1, floor
+            return found, -2, floor
         members[begin : begin + depth] = inside[:depth]
         starts[found + 1] = begin + depth
         values[found] = value
@@ -173,41 +170,46 @@ def search_level(  # type: ignore[no-untyped-def]
 @kernel
 def search_levels(  # type: ignore[no-untyped-def]
     o, k, limits, cuts, dual, base, low_w, high_w, table, sequence, least, floor, part, keep_all,
-    nodes, patience, thorough, units, members, starts, values, reduced, level_upper,
+    patience, thorough, units, members, starts, values, reduced, key, walk, search, pause,
 ):  # fmt: skip
     """Search levels one after another.
+
+    Goes on from where `walk` and `search` stand, and pauses after so many partial coalitions.
 
     Parameters
     ----------
     low_w, high_w : [L] levels; table : [N, L] gains at their lower ends, -inf where not admitted.
     sequence : levels in the order in which they are searched.
     least : services worth no more than this are left out.
-    floor, keep_all, nodes, members, starts, values, reduced : as for `search_level`.
+    floor, keep_all, members, starts, values, reduced : as for `search_level`.
     part : where the best is sought, what gains less than this part of the best so far may be
         left out.
     patience : partial coalitions after which a level where the best is sought is given up or, if
         `thorough`, halved: gains at its lower end then say more.
-    level_upper : [L] bounds on the reduced gains of each level are written here.
+    key : [L] what the next search orders its levels by is written here, the largest first: a
+        bound on the reduced gains of a level, or, where it was searched for the best, the best.
+    walk, search : see `pricing.Walk` and `pricing.Search`.
+    pause : partial coalitions of this call.
 
     Returns
     -------
-    found, largest reduced gain possible, whether nothing was given up that could matter
+    whether the search has ended
     """
     services = table.shape[0]
     item = np.empty(services, dtype=np.int64)
     packing = np.empty((services + 1, units + 1))
     worth = np.empty(services)
-    ends_w = np.empty(_HALVINGS + 2)
     power_w = o.power_w
-    found = np.int64(0)  # see `kernel`
-    top = floor
-    upper = floor
-    for place in range(len(sequence)):
+    number, amount, ends_w = search
+    place, parts, found, nodes, left = number
+    low, top, upper, part_floor = amount
+    while place < len(sequence):
         level = sequence[place]
-        level_upper[level] = -base
-        low = low_w[level]
-        ends_w[0] = high_w[level]  # upper ends of the parts that are left, the lowest last
-        parts = 1
+        if parts == 0:
+            key[level] = -base
+            low = low_w[level]
+            ends_w[0] = high_w[level]  # upper ends of the parts that are left, the lowest last
+            parts += 1
         while parts > 0:
             high = ends_w[parts - 1]
             for i in range(services):
@@ -219,33 +221,50 @@ def search_levels(  # type: ignore[no-untyped-def]
                     worth[i] = at_low - dual[i]
             count = order_items(worth, power_w, least, item)
             bound = packing_root(worth, power_w, item, count, high) - base
-            part_floor = floor if keep_all else max(floor, part * top)
+            paused = left >= 0
+            if not paused:
+                part_floor = floor if keep_all else max(floor, part * top)
             searched = True
-            if bound > part_floor:
+            if paused or bound > part_floor:
                 rows = packing[: count + 1]
                 fill_packing(worth, power_w, item, count, high / units, rows)
                 bound = min(bound, rows[0, units] - base)
                 searched = nodes >= 0
-            if bound > part_floor and searched:
-                halving = parts <= _HALVINGS and thorough
-                allowed = min(nodes, patience) if halving or not (keep_all or thorough) else nodes
-                found, left, reached = search_level(
+            if paused or (bound > part_floor and searched):
+                halving = parts <= HALVINGS and thorough
+                if not paused:
+                    left = min(nodes, patience) if halving or not (keep_all or thorough) else nodes
+                    walk.at[:] = 0
+                    walk.state[:] = 0
+                now = min(left, pause)
+                found, after, part_floor = search_level(
                     o, k, limits, cuts, dual, base, worth, low, high, item, count, rows,
-                    part_floor, keep_all, allowed, members, starts, values, reduced, found,
+                    part_floor, keep_all, now, members, starts, values, reduced, found, walk,
                 )  # fmt: skip
-                searched = left >= 0
-                nodes -= allowed - left
+                if after == -1 and now < left:
+                    number[0], number[1], number[2] = place, parts, found
+                    number[3], number[4] = nodes - now, left - now
+                    amount[0], amount[1], amount[2], amount[3] = low, top, upper, part_floor
+                    return False
+                searched = after >= 0
+                spent = now - after if searched else left + 1
+                nodes -= spent
+                pause = max(pause - spent, 0)
+                left = np.int64(-1)
                 if not keep_all:
-                    top = max(top, reached)
+                    top = max(top, part_floor)
                     if searched:
-                        bound = reached
+                        bound = part_floor
                     elif halving and nodes >= 0 and found < len(values):
                         ends_w[parts] = np.sqrt(max(low, 0.5 * high) * high)
                         parts += 1
                         continue
-            level_upper[level] = max(level_upper[level], bound)
+            key[level] = max(key[level], bound)
             if not searched:
                 upper = max(upper, bound)
             parts -= 1
             low = high
-    return found, max(upper, top), upper <= top
+        place += 1
+    number[2] = found
+    amount[1], amount[2] = top, upper
+    return True

@@ -54,7 +54,7 @@ class Proof:
 
     def prove(self) -> float:
         """The bound, down to the target of the incumbent (which rises on the way) unless the run
-        stops; -inf where there is no decision."""
+        stops or coalitions are too many; -inf where there is no decision."""
         relaxation = self._relaxation
         relaxation.solve(self._run, self._target)
         share = 1.0
@@ -62,7 +62,9 @@ class Proof:
             prices, reference = relaxation.prices, relaxation.reference
             assert prices is not None
             margin = share * (relaxation.bound - self._target) + reference - relaxation.bound
-            found = relaxation.pricer.above(prices, -margin, _MOST_NODES, _MOST_COALITIONS)
+            found = relaxation.pricer.above(
+                prices, -margin, _MOST_NODES, _MOST_COALITIONS, self._run
+            )
             if found.complete:
                 self._choose(found.coalitions, reference - margin)
                 if share == 1.0:  # nothing better is left
@@ -103,7 +105,7 @@ class Proof:
         while True:
             least = max(self._target, value)
             pool.tighten(self._run, least)
-            relaxation.bound = min(relaxation.bound, max(pool.bound, least))
+            relaxation.lower(max(pool.bound, least))
             if self._run.stopped() or pool.bound <= least:
                 return
             margin = pool.reference - least
@@ -114,7 +116,7 @@ class Proof:
             bound = self._best_choice(near, None if all_of_them else _NODES)
             pool.bound = min(pool.bound, max(bound, pool.reference - margin, self._target))
             if all_of_them:
-                relaxation.bound = min(relaxation.bound, max(pool.bound, self._target, value))
+                relaxation.lower(max(pool.bound, self._target, value))
                 return
             size *= _GROWTH
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,11 @@ _ROUNDS = 1000
 class Relaxation:
     """At most `most` offloaders, each served as one of k: columns so far, and a bound.
 
+    Parameters
+    ----------
+    o, k, most : the problem, and these numbers.
+    report : called with every bound lower than those before.
+
     Attributes
     ----------
     least : no decision gains as little; what is bounded by it does not exist.
@@ -33,8 +38,11 @@ class Relaxation:
     converged : whether `bound` is the optimum of the linear programme with its cuts.
     """
 
-    def __init__(self, o: Offloading, k: int, most: int) -> None:
+    def __init__(
+        self, o: Offloading, k: int, most: int, report: Callable[[float], None] | None = None
+    ) -> None:
         self.o, self.k, self.most = o, k, most
+        self._report = report
         self.pricer = Pricer(o, k)
         own = alone(o, k)
         late = o.late_at_home
@@ -66,6 +74,13 @@ class Relaxation:
         sizes = np.array([len(members) for members in self.master.columns])
         return float(sizes @ self.master.weight)
 
+    def lower(self, bound: float) -> None:
+        """Take over a bound if it is lower."""
+        if bound < self.bound:
+            self.bound = bound
+            if self._report is not None:
+                self._report(bound)
+
     def solve(self, run: Run, cutoff: float) -> None:
         """Add coalitions until none is worth its price, or the bound is down to the cutoff."""
         self.converged = False
@@ -73,11 +88,11 @@ class Relaxation:
             if run.stopped() or self.bound <= cutoff:
                 return
             at_prices, prices = self.master.solve()
-            found = self.pricer.best(prices, _NODES)
+            found = self.pricer.best(prices, _NODES, run)
             bound = at_prices + self.o.channels * max(found.upper, 0.0)
             if bound < self.reference:
                 self.prices, self.reference = prices, bound
-                self.bound = min(self.bound, bound)
+                self.lower(bound)
             if found.upper <= 2 * NEGLIGIBLE or self.master.add(found.coalitions) == 0:
                 self.converged = found.complete
                 return

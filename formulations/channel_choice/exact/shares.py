@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from formulations.channel_choice.coalition_kernels import fill_alone
 from formulations.channel_choice.offloading import Offloading
-from formulations.channel_choice.overhead_kernels import thresholds
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +24,7 @@ def alone(o: Offloading, k: int) -> Floats:
     """
     gain = np.empty(len(o.power_w))
     fill_alone(o, k, gain)
-    return np.where(o.power_w <= thresholds(o, k), gain, -np.inf)
+    return gain
 
 
 def best_alone(gain: Floats, mandatory: NDArray[np.bool_], most: int) -> float:

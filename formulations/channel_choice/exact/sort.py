@@ -26,20 +26,29 @@ def sort(instance: ChannelChoice, run: Run) -> None:
     """The best offloaders for every number of them, each on its own channel."""
     held = Held(instance, run)
     o = held.offloading
+    late = o.late_at_home
     run.built()
     best, channels = -np.inf, None
-    if not o.late_at_home.any():
-        best, channels = 0.0, np.zeros(len(o.power_w), dtype=np.int64)
+    if not late.any():
+        best, channels = 0.0, np.zeros(len(late), dtype=np.int64)
+    rest = np.inf
     for k in share_counts(o):
         gain = alone(o, k)
-        total = best_alone(gain, o.late_at_home, k)
+        rest = best_alone(gain, late, len(late))  # of k offloaders and more
+        if rest <= best or run.stopped():
+            break
+        total = best_alone(gain, late, k)
         if total > best:
-            best, channels = total, _own_channels(gain, o.late_at_home, k)
-    if channels is None:
+            best, channels = total, _own_channels(gain, late, k)
+        run.iterations += 1
+    else:
+        rest = best
+    if channels is not None:
+        held.found(channels)
+    elif rest == -np.inf:
         held.infeasible()
         return
-    held.found(channels)
-    held.bound(best)
+    held.bound(max(best, rest))
 
 
 def _own_channels(

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from formulations.dt_assignment.exact.pairs import (
+    assigned,
     begin,
     equal_weights,
     most_twins,
@@ -26,8 +26,8 @@ Ints = NDArray[np.int64]
 #: Places of a server at first, in twins a server; and a few more.
 _FIRST = 2
 _FEW = 4
-#: Twins times places beyond which the matrix is too large (800 MB).
-_LARGEST = 100_000_000
+#: Twins times first places beyond which the matrix is too large (400 MB).
+_LARGEST = 50_000_000
 
 
 def applies(instance: TwinAssignment) -> str | None:
@@ -44,11 +44,17 @@ def applies(instance: TwinAssignment) -> str | None:
             return "twins have different weights"
         if "deadlines" in instance.couplings:
             return "deadlines depend on the order of the twins"
-    if most_twins(instance) is None:
+    most = most_twins(instance)
+    if most is None:
         return "limits are about more than the number of twins"
-    if len(instance.open) * len(instance.open) > _LARGEST:
+    if len(instance.open) * int(_first_places(len(instance.open), most).sum()) > _LARGEST:
         return "too many twins for one matrix"
     return None
+
+
+def _first_places(twins: int, most: Ints) -> Ints:
+    """Places [S] of the servers at first."""
+    return np.minimum(most, _FIRST * -(-twins // len(most)) + _FEW)
 
 
 def assignment(instance: TwinAssignment, run: Run) -> None:
@@ -63,10 +69,10 @@ def assignment(instance: TwinAssignment, run: Run) -> None:
     if "sharing" in instance.couplings:
         later = tables.delay_factor * tables.weight[:, None] * tables.compute_s
     twins, servers = cost.shape
-    places = np.minimum(most, _FIRST * -(-twins // servers) + _FEW)
+    places = _first_places(twins, most)
     run.built()
     for _ in run.steps():
-        answer = _assign(cost, later, places)
+        answer = _assign(cost, later, places, run)
         if answer is not None:
             run.found(answer[0])
             full = (np.bincount(answer[0], minlength=servers) == places) & (places < most)
@@ -85,15 +91,16 @@ def assignment(instance: TwinAssignment, run: Run) -> None:
         run.bound(answer[1])
 
 
-def _assign(cost: Floats, later: Floats, places: Ints) -> tuple[Ints, float] | None:
+def _assign(cost: Floats, later: Floats, places: Ints, run: Run) -> tuple[Ints, float] | None:
     """The cheapest server of each twin with so many places [S], and the total cost."""
     if places.sum() < len(cost):
         return None
     server = np.repeat(np.arange(len(places)), places)
     rank = np.arange(len(server)) - np.repeat(np.cumsum(places) - places, places)
-    matrix = cost[:, server] + rank * later[:, server]
-    try:
-        row, column = linear_sum_assignment(matrix)
-    except ValueError:  # no complete assignment of finite cost
+    matrix = later[:, server]
+    matrix *= rank
+    matrix += cost[:, server]
+    column = assigned(matrix, run)
+    if column is None:
         return None
-    return server[column], float(matrix[row, column].sum())
+    return server[column], float(matrix[np.arange(len(matrix)), column].sum())

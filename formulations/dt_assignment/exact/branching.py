@@ -109,12 +109,14 @@ class Branching:
             self._left = min(self._left, bound)
             return
         pair = self._undecided()
-        if pair is None:
+        if goal.enough(bound):
             self._left = min(self._left, bound)
+            return
+        if pair is None:
             return
         pricer = master.pricer
         if master.best is not None:
-            pricer.close(master.best, goal.cut)
+            pricer.close(master.best, goal.cut, self._run)
         s, m = pair
         with_pair, without = pricer.is_open.copy(), pricer.is_open.copy()
         with_pair[:, m] = False
@@ -125,15 +127,23 @@ class Branching:
             heapq.heappush(self._heap, Node(bound, number, np.packbits(child)))
 
     def _undecided(self) -> tuple[int, int] | None:
-        """The pair whose part is nearest to a half; a whole choice goes to the run instead."""
+        """The open pair whose part is nearest to a half; None where no twin has a choice.
+
+        A whole solution goes to the run. It need not be the best of the node where pricing was cut
+        short, so that some twin is branched on even then.
+        """
         master = self._master
+        is_open = master.pricer.is_open
         columns, part = master.programme.fraction()
-        share = np.zeros_like(master.pricer.is_open, dtype=np.float64)
+        share = np.zeros_like(is_open, dtype=np.float64)
         owner = columns.owner
         np.add.at(share, (columns.server[owner], columns.twins), part[owner])
-        distance = np.abs(share - 0.5)
+        servers = is_open.sum(axis=0)
+        distance = np.where(is_open & (servers > 1), np.abs(share - 0.5), np.inf)
         if float(distance.min()) > 0.5 - 1e-6:
-            self._run.found(share.argmax(axis=0))
-            return None
+            x = np.where(is_open, share, -1.0).argmax(axis=0)
+            self._run.found(x)
+            most = int(servers.argmax())
+            return (int(x[most]), most) if servers[most] > 1 else None
         s, m = np.unravel_index(int(distance.argmin()), share.shape)
         return int(s), int(m)

@@ -15,6 +15,7 @@ from formulations.dt_assignment.exact.columns import Columns
 from formulations.dt_assignment.exact.goal import Goal
 from formulations.dt_assignment.exact.group_master import GroupMaster
 from formulations.dt_assignment.exact.group_proof import Proof
+from formulations.dt_assignment.exact.pairs import open_costs, others
 from formulations.dt_assignment.exact.pricing import Pricer
 from formulations.dt_assignment.groups import Groups
 from formulations.dt_assignment.instance import TwinAssignment
@@ -26,6 +27,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: Kicks of the local search before the bound, for each twin, and at most this part of the time.
 _KICKS, _TIME_PART = 100, 0.1
+#: Twins a server from which too many groups are priced where only limits couple.
+_CROWDED = 10
 #: Part of the pair costs of a twin in its first price.
 _SHARE = 0.9
 
@@ -37,11 +40,22 @@ def applies(instance: TwinAssignment) -> str | None:
     return None
 
 
+def outdone(instance: TwinAssignment) -> bool:
+    """Whether only limits (and deadlines) couple many twins a server: better by `lagrangian`."""
+    crowded = instance.servers > 1 and instance.twins >= _CROWDED * instance.servers
+    return (
+        crowded
+        and "limits" in instance.couplings
+        and others(instance, "limits", "deadlines") is None
+    )
+
+
 def cg(instance: TwinAssignment, run: Run) -> None:
     """Local search, prices by column generation, then a proof over what could still be better."""
     if not instance.open.any(axis=1).all():
         run.infeasible()
         return
+    run.bound(float(open_costs(instance).min(axis=1).sum()))  # couplings only add
     run.built()
     if instance.servers == 1:
         _settle(instance, run)

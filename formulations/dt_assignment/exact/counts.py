@@ -12,12 +12,13 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from formulations.dt_assignment.exact.pairs import (
+    assigned,
     begin,
     equal_weights,
     most_twins,
+    open_costs,
     others,
 )
 from formulations.dt_assignment.instance import TwinAssignment
@@ -25,10 +26,11 @@ from optkit.run import Run
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-#: More ways would take minutes.
-_LARGEST_WAYS = 300_000
-#: Ways whose bounds are computed at once.
-_CHUNK = 1_024
+#: More ways would take minutes; a table of ways by servers of this size takes 80 MB, and so does
+#: the matrix of one assignment.
+_LARGEST_WAYS, _LARGEST_TABLE = 300_000, 10_000_000
+#: Ways whose bounds are computed at once, and costs of pairs in them at most.
+_CHUNK, _CHUNK_COSTS = 1_024, 5_000_000
 #: Steps of the prices, and by what their length falls.
 _STEPS = 12
 _FALL = 0.8
@@ -49,10 +51,22 @@ def applies(instance: TwinAssignment) -> str | None:
     if most_twins(instance) is None:
         return "limits are about more than the number of twins"
     twins, servers = instance.open.shape
-    ways = math.comb(twins + servers - 1, servers - 1)
+    ways = _count_ways(twins, servers)
     if ways > _LARGEST_WAYS:
-        return f"{ways:,} ways to split the twins among the servers, at most {_LARGEST_WAYS:,}"
+        return f"more than {_LARGEST_WAYS:,} ways to split the twins among the servers"
+    if max(ways * servers, twins * twins) > _LARGEST_TABLE:
+        return "too many twins or servers for a table of ways and the matrix of an assignment"
     return None
+
+
+def _count_ways(twins: int, servers: int) -> int:
+    """binom(M + S - 1, S - 1), or some number above the largest."""
+    ways = 1
+    for k in range(1, min(servers - 1, twins) + 1):
+        ways = ways * (twins + servers - k) // k
+        if ways > _LARGEST_WAYS:
+            break
+    return ways
 
 
 def counts(instance: TwinAssignment, run: Run) -> None:
@@ -76,7 +90,8 @@ class _Search:
 
     Attributes
     ----------
-    cost : [M, S, K] cost of a twin on a server that hosts 1..K twins; infinite where it may not.
+    cost, work : [M, S] cost of a twin alone on a server, infinite where it may not be, and what
+        each further twin there adds to it.
     ways : [W, S] numbers of twins on the servers.
     bounds : [W] of the cost of a decision with these numbers.
     best_value : the least cost so far.
@@ -84,30 +99,31 @@ class _Search:
 
     def __init__(self, instance: TwinAssignment, most: Ints) -> None:
         t = instance.tables
-        twins = len(instance.open)
-        count = np.arange(1, most.max() + 1)
-        work = t.delay_factor * t.weight[:, None] * t.compute_s
-        cost = t.cost[:, :, None] + work[:, :, None] * (count - 1)
-        latency = t.transfer_s[:, :, None] + t.compute_s[:, :, None] * count
-        late = latency > t.latest_s[:, None, None]
-        full = (count > most[:, None])[None]
-        self.cost = np.where(instance.open[:, :, None] & ~late & ~full, cost, np.inf)
-        self.ways = _splits(twins, most)
+        self._tables = t
+        self._timed = bool(np.isfinite(t.latest_s).any())
+        self.cost = open_costs(instance)
+        self.work = t.delay_factor * t.weight[:, None] * t.compute_s
+        self.ways = _splits(len(instance.open), most)
+        self._chunk = max(1, min(_CHUNK, _CHUNK_COSTS // self.cost.size))
         self.bounds = np.full(len(self.ways), -np.inf)
         self.best_value = math.inf
 
     def _costs(self, ways: Ints) -> Floats:
         """Cost [W, M, S] of pairs; infinite on servers without twins."""
-        server = np.arange(ways.shape[1])
-        cost = self.cost[:, server, np.maximum(ways, 1) - 1]  # [M, W, S]
-        return np.where(ways[:, None, :] > 0, np.moveaxis(cost, 0, 1), np.inf)
+        count = ways[:, None, :]
+        cost = self.cost + self.work * (count - 1)
+        if self._timed:
+            t = self._tables
+            late = t.transfer_s + t.compute_s * count > t.latest_s[:, None]
+            cost[late] = np.inf
+        return np.where(count > 0, cost, np.inf)
 
     def bound_ways(self, run: Run, steps: int) -> None:
         """Raise the bounds by prices of places, and forget ways that cannot be best."""
-        for start in range(0, len(self.ways), _CHUNK):
+        for start in range(0, len(self.ways), self._chunk):
             if run.stopped():
                 return
-            some = slice(start, start + _CHUNK)
+            some = slice(start, start + self._chunk)
             self.bounds[some] = np.maximum(self.bounds[some], self._priced(self.ways[some], steps))
         kept = np.flatnonzero(self.bounds < self.best_value)
         order = kept[np.argsort(self.bounds[kept], kind="stable")]
@@ -151,11 +167,10 @@ class _Search:
     def _solve(self, run: Run, way: Ints) -> None:
         server = np.repeat(np.arange(len(way)), way)
         matrix = self._costs(way[None])[0][:, server]
-        try:
-            row, column = linear_sum_assignment(matrix)
-        except ValueError:  # no twin for some place
+        column = assigned(matrix, run)
+        if column is None:  # no twin for some place
             return
-        value = float(matrix[row, column].sum())
+        value = float(matrix[np.arange(len(matrix)), column].sum())
         if value < self.best_value:
             self.best_value = value
             run.found(server[column])
@@ -168,13 +183,21 @@ class _Search:
 
 def _splits(total: int, most: Ints) -> Ints:
     """All vectors [W, S] of whole numbers from 0 to most [S] with that sum."""
-    splits = np.zeros((1, 0), dtype=np.int64)
+    left = np.array([total])
+    behind = np.cumsum(most[::-1])[::-1] - most
+    rows, values = [], []
     for s in range(len(most)):
-        left = total - splits.sum(axis=1)
-        behind = int(most[s + 1 :].sum())
-        least, largest = np.maximum(left - behind, 0), np.minimum(left, most[s])
+        least, largest = np.maximum(left - behind[s], 0), np.minimum(left, most[s])
         options = np.maximum(largest - least + 1, 0)
-        row = np.repeat(np.arange(len(splits)), options)
+        row = np.repeat(np.arange(len(left)), options)
         offset = np.arange(len(row)) - np.repeat(np.cumsum(options) - options, options)
-        splits = np.column_stack([splits[row], least[row] + offset])
+        value = least[row] + offset
+        left = left[row] - value
+        rows.append(row)
+        values.append(value)
+    splits = np.empty((len(left), len(most)), dtype=np.int64)
+    row = np.arange(len(left))
+    for s in range(len(most) - 1, -1, -1):
+        splits[:, s] = values[s][row]
+        row = rows[s][row]
     return splits

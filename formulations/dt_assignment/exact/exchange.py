@@ -18,6 +18,8 @@ _NEAR = 8
 _KICKS, _TRIES, _LARGEST, _LIMIT = 6, 60, 4, 2_000
 #: How much worse a round may be, relative to the value; drawn for each search.
 _HEATS = (0.0, 2e-4, 5e-4, 1e-3)
+#: What shares, which are rounded down, are multiplied by for decisions.
+_ROUNDED_UP = 1.0 + 3e-11
 
 
 class Exchange:
@@ -38,14 +40,18 @@ class Exchange:
 
     def __init__(self, problem: Limited, price: Floats, rng: np.random.Generator) -> None:
         resources, twins, servers = problem.demand.shape
-        self._worst = np.where(np.isfinite(problem.cost), problem.cost, -np.inf).max(axis=1)
-        # Leaving a twin out must cost more than any other change can gain.
+        finite = np.isfinite(problem.cost)
+        self._worst = np.where(finite, problem.cost, -np.inf).max(axis=1)
+        # Leaving a twin out must cost more than any other change can gain, rounded or not.
         spread = float((self._worst - problem.cost.min(axis=1)).sum())
-        outside = float(np.abs(self._worst).max()) + 1.1 * spread + 1e-6
-        self._problem = Limited(
-            np.column_stack([problem.cost, np.full(twins, outside)]),
-            np.concatenate([problem.demand, np.zeros((resources, twins, 1))], axis=2),
-            np.column_stack([problem.weight, np.zeros(resources)]),
+        largest = np.abs(np.where(finite, problem.cost, 0.0)).max(axis=1)
+        outside = float(largest.max()) + 1.1 * spread + 1e-6 * max(1.0, float(largest.sum()))
+        # Sums of shares rounded up keep a limit whatever the order of the twins.
+        demand = problem.demand * _ROUNDED_UP
+        self._problem = problem._replace(
+            cost=np.column_stack([problem.cost, np.full(twins, outside)]),
+            demand=np.concatenate([demand, np.zeros((resources, twins, 1))], axis=2),
+            weight=np.column_stack([problem.weight, np.zeros(resources)]),
         )
         self._rng = rng
         self._hosting = Hosting(

@@ -53,7 +53,8 @@ class GroupMaster:
     programme : over the groups found so far.
     best : of all prices so far, those with the largest bound; None before the first pricing.
     value : of the last linear programme, infinite while a twin is not covered.
-    converged : whether the last call of `generate` ended with the linear programme's optimum.
+    converged : whether the last call of `generate` ended with the linear programme's optimum; not
+        where pricing was cut short, which may have missed groups.
     """
 
     def __init__(self, pricer: Pricer, center: Floats, columns: Columns, goal: Goal) -> None:
@@ -64,6 +65,7 @@ class GroupMaster:
         self.best: Priced | None = None
         self.value = math.inf
         self.converged = False
+        self._exact = False  # of the last pricing
         unplaced = _UNPLACED * max(float(center.max()), self._unit)
         self.programme = GroupProgramme(pricer.twins, pricer.servers, self._unit, unplaced)
         self.programme.add(columns)
@@ -94,6 +96,7 @@ class GroupMaster:
             stalled += 1
             if priced.bound > self.bound:
                 self.best, self._center, stalled = priced, priced.prices, 0
+                self._goal.report(self.bound)
             if stalled >= _PATIENCE:
                 last[:] = 0.0
                 step, stalled, pi, fresh = step * _SHORTER, 0, self._center.twin, True
@@ -128,7 +131,7 @@ class GroupMaster:
         self.converged = False
         last = programme.solved + rounds
         while not run.stopped() and programme.solved < last and not goal.enough(self.bound):
-            if not programme.solve():
+            if not programme.solve(run.remaining_s):
                 return
             self.value = programme.value
             if self.value - self.bound <= _SMALL * self._unit:
@@ -141,7 +144,7 @@ class GroupMaster:
                 return
             if added == 0:
                 if self.value < math.inf:
-                    self.converged = True
+                    self.converged = self._exact
                     return
                 if programme.unplaced > _HOPELESS * (goal.worst + self._unit):
                     return
@@ -187,6 +190,7 @@ class GroupMaster:
             priced = self.pricer.price(point, run, keep=keep)
             if priced is None:
                 return None
+            self._exact = priced.exact
             if priced.bound > self.bound:
                 self.best, self._center = priced, point
             found = priced.columns

@@ -94,9 +94,9 @@ class GroupProgramme:
             self._master.change_bounds(self._number[changed], 0.0, upper[changed])
             self._upper = upper
 
-    def solve(self) -> bool:
-        """Solve; False where that failed."""
-        point = self._master.solve()
+    def solve(self, time_s: float) -> bool:
+        """Solve within so many seconds; False where that failed."""
+        point = self._master.solve(time_s)
         self.solved += 1
         if point.status is not SolveStatus.OPTIMAL or point.objective is None:
             return False

@@ -54,9 +54,9 @@ class Proof:
             step()
 
     def _ended(self) -> bool:
-        if self._run.stopped():
+        if self._master.best is None or self._goal.report(self._master.bound):
             return True
-        return self._master.best is None or self._goal.report(self._master.bound)
+        return self._run.stopped()
 
     def _dive(self, spread: float = 0.0) -> None:
         """Dive, and search around what that found."""
@@ -87,7 +87,7 @@ class Proof:
         """Close pairs; choose among all groups below the cut where those are few."""
         run, master, goal = self._run, self._master, self._goal
         assert master.best is not None
-        master.pricer.close(master.best, goal.cut)
+        master.pricer.close(master.best, goal.cut, run)
         threshold = goal.cut - master.bound + master.best.price
         listed = master.pricer.within(master.best.prices, threshold, run, limit=_LIST, nodes=_NODES)
         if listed is not None:

@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: Steps of prices between two looks at the clock, and how many there are at most.
 _LIMIT_STEPS, _LIMIT_CHUNKS = 50, 12
-_PLACE_STEPS, _PLACE_CHUNKS = 25, 60
+_PLACE_STEPS, _MOST_PLACE_STEPS = 25, 1_500
 #: Steps end where they go less than this part of the way.
 _LEAST_SHARE = 1e-4
 #: What part of the way the first step of prices of twins goes.
@@ -106,8 +106,10 @@ class _Search:
         self._node = node_of(twins, servers, resources)
         self._place_price = np.zeros(twins)
         self._aimed = math.inf
-        largest = np.where(instance.open, instance.tables.cost, -np.inf).max(axis=1)
-        self._worst = float(largest.sum()) + 1.0  # no decision costs as much
+        cost = instance.tables.cost
+        largest = np.where(instance.open, cost, -np.inf).max(axis=1)
+        scale = float(np.abs(np.where(instance.open, cost, 0.0)).max(axis=1).sum())
+        self._worst = float(largest.sum()) + max(1.0, 1e-6 * scale)  # no decision costs as much
         self._window = 0.0
         self._tree: Tree | None = None
         self._exchange = Exchange(self._problem, self._limit_price, run.rng)
@@ -167,7 +169,7 @@ class _Search:
         """Raise the prices of twins towards the incumbent as it is now."""
         begin_steps(self._place_price, self._node, _FIRST_SHARE)
         self._aimed = self._exchange.estimate
-        for _ in range(_PLACE_CHUNKS):
+        while self._node.pace[3] < _MOST_PLACE_STEPS:
             if self._run.stopped() or not self._raise_place_prices():
                 break
         price_servers(self._problem, self._place_price, self._node, KNAPSACK_LIMIT)
@@ -220,7 +222,7 @@ class _Search:
                 self._report()
                 if (self._current == servers).any():
                     self._current = exchange.best.copy()
-            better = self._regroup.search(self._current, self._margin())
+            better = self._regroup.search(self._current, self._margin(), self._run)
             if better is None:
                 self._idle += 1
                 continue
@@ -240,7 +242,7 @@ class _Search:
 
     def _target(self) -> float:
         """What the next tree looks below."""
-        target = self.root_bound + self._window
+        target = min(self.root_bound + self._window, self._worst)
         if self._integer:
             target = math.ceil(target) + 1 - _INTEGER_MARGIN
         return min(target, self._below_incumbent())
@@ -256,7 +258,8 @@ class _Search:
         if self._exchange.complete and gap < _NEARER * (self._aimed - self.root_bound):
             self.price_places()  # they aimed too high, and so did the tree
             self._tree, self._window = None, min(self._window, _FIRST_WINDOW * gap)
-        if self._problem.cost.size > _LARGEST_TREE:
+        twins, servers = self._problem.cost.shape
+        if twins * servers > _LARGEST_TREE or not Tree.fits(twins, servers):
             return
         if self._tree is None:
             if self._window == 0.0:
@@ -266,8 +269,9 @@ class _Search:
         self._regrouped = self._regroup.nodes
         if self._tree.search(nodes):
             self._current = self._tree.decision
+            self._run.found(self._current)
             self._exchange.adopt(self._current)
-            self._report()
+            self._tree.lower(self._below_incumbent())
         if not self._tree.done:
             return
         self.trees += 1
@@ -277,4 +281,5 @@ class _Search:
         else:
             self._claim(self._tree.target)
         self._tree = None
-        self._window *= _GROWTH if self._exchange.complete else _UNKNOWN_GROWTH
+        growth = _GROWTH if self._exchange.complete else _UNKNOWN_GROWTH
+        self._window = min(growth * self._window, self._worst - self.root_bound)

@@ -13,6 +13,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: What a share of a limit without a price weighs beside the dearest of its server.
 _LEAST_WEIGHT = 1e-3
+#: Shares are this much smaller than demand by limit, relatively: no bound may suffer from the
+#: rounding of a sum that the evaluator still admits.
+_ROUNDING = 1e-11
 
 
 class Limited(NamedTuple):
@@ -21,14 +24,18 @@ class Limited(NamedTuple):
     Attributes
     ----------
     cost : [M, S] infinite where the pair cannot be used.
-    demand : [R, M, S] share of what the server admits; 0 where it has no limit.
+    demand : [R, M, S] share of what the server admits, rounded down; 0 where it has no limit.
     weight : [R, S] that make one knapsack of the limits of a server: prices of its resources,
         and little for those without; 0 where there is no limit.
+    amount, most : [R, M, S] and [R, S] demand and limit in their own units, by which a decision
+        is judged as the evaluator does; 0 where there is no limit.
     """
 
     cost: Floats
     demand: Floats
     weight: Floats
+    amount: Floats
+    most: Floats
 
     @classmethod
     def of(cls, instance: TwinAssignment) -> Limited:
@@ -37,8 +44,9 @@ class Limited(NamedTuple):
         cost = np.where(instance.open, t.cost, np.inf)
         finite = np.isfinite(t.most)
         scale = np.where(finite, t.most, 1.0)
-        demand = np.where(finite[:, None, :], t.demand / scale[:, None, :], 0.0)
-        return cls(cost, np.ascontiguousarray(demand), finite.astype(np.float64))
+        amount = np.where(finite[:, None, :], t.demand, 0.0)
+        demand = amount / scale[:, None, :] * (1.0 - _ROUNDING)
+        return cls(cost, demand, finite.astype(np.float64), amount, np.where(finite, t.most, 0.0))
 
     def priced(self, price: Floats) -> Limited:
         """With weights [R, S] from prices."""
@@ -53,6 +61,8 @@ class Limited(NamedTuple):
             np.ascontiguousarray(self.cost[np.ix_(twins, servers)]),
             np.ascontiguousarray(self.demand[:, twins[:, None], servers]),
             np.ascontiguousarray(self.weight[:, servers]),
+            np.ascontiguousarray(self.amount[:, twins[:, None], servers]),
+            np.ascontiguousarray(self.most[:, servers]),
         )
 
     def value(self, decision: Ints) -> float:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from formulations.dt_assignment.instance import TwinAssignment
 from optkit.run import Run
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+#: Matrices of fewer entries are assigned within some milliseconds.
+_QUICK = 50_000
 
 
 def open_costs(instance: TwinAssignment) -> Floats:
@@ -53,9 +56,31 @@ def most_twins(instance: TwinAssignment) -> Ints | None:
         tight = most_used > within
         if (largest != smallest)[tight].any():
             return None
-        places = np.floor(within[tight] / largest[tight]).astype(np.int64)
-        most[tight] = np.minimum(most[tight], places)
+        # Added up one by one, as the evaluator does: a quotient may round to another count.
+        sums = np.cumsum(np.broadcast_to(largest[tight], (len(demand), int(tight.sum()))), axis=0)
+        most[tight] = np.minimum(most[tight], (sums <= within[tight]).sum(axis=0))
     return most
+
+
+def assigned(matrix: Floats, run: Run) -> Ints | None:
+    """The columns [n] of the cheapest assignment of all rows; ``None`` without a finite one.
+
+    Raises
+    ------
+    RunEnded
+        The run is to stop, and the assignment was left behind.
+    """
+
+    def work() -> Ints | None:
+        try:
+            columns: Ints = linear_sum_assignment(matrix)[1]
+        except ValueError:  # no complete assignment of finite cost
+            return None
+        return columns
+
+    if matrix.size < _QUICK:
+        return work()
+    return run.watch(work, cancel=lambda: None)
 
 
 def others(instance: TwinAssignment, *admitted: str) -> str | None:

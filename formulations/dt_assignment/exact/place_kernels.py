@@ -19,6 +19,11 @@ Mask = NDArray[np.bool_]
 
 #: Least and largest weight of the last answer in the mean of all.
 _MEMORY = (0.01, 0.1)
+#: Candidates that knapsacks look at in some tenths of a second: then steps of prices end, and the
+#: further pairs are judged by the first bounds of their knapsacks.
+WORK = 50_000_000.0
+#: More candidates than this are not sorted by insertion.
+_FEW = 40
 
 
 class Pack(NamedTuple):
@@ -48,7 +53,8 @@ class Node(NamedTuple):
     left_of_one: Floats  # [R]
     taken: Floats  # [M] mean of count over the steps of prices
     best_price: Floats  # [M]
-    pace: Floats  # [3] best bound, share of the way that a step goes, steps without a better one
+    pace: Floats  # [4] best bound, share of the way of a step, steps without a better one, steps
+    work: Floats  # [1] candidates that knapsacks looked at so far
 
 
 def node_of(twins: int, servers: int, resources: int) -> Node:
@@ -78,12 +84,13 @@ def node_of(twins: int, servers: int, resources: int) -> Node:
         np.empty(resources),
         np.empty(twins),
         np.empty(twins),
-        np.empty(3),
+        np.empty(4),
+        np.zeros(1),
     )
 
 
 @kernel
-def knapsack(count, pack, room, weight, s, floor, limit):  # type: ignore[no-untyped-def]
+def knapsack(count, pack, room, weight, s, floor, limit, work):  # type: ignore[no-untyped-def]
     """Most that candidates can gain within shares `room` [R] of server s, by branch and bound.
 
     The bound is that of the sum of the limits with weights [R, S]. Gains of at most `floor` are
@@ -91,8 +98,8 @@ def knapsack(count, pack, room, weight, s, floor, limit):  # type: ignore[no-unt
 
     Returns
     -------
-    An upper bound of the gain, exact unless `limit` bounds did not suffice; ``pack.best`` is the
-    choice that was found.
+    An upper bound of the gain, exact unless bounds that look at `limit` candidates did not
+    suffice; ``pack.best`` is the choice that was found. `work` [1] grows by what was looked at.
     """
     gain, size, need, taken, best = pack.gain, pack.size, pack.need, pack.taken, pack.best
     resources = len(room)
@@ -102,7 +109,7 @@ def knapsack(count, pack, room, weight, s, floor, limit):  # type: ignore[no-unt
     for k in range(count):
         taken[k] = best[k] = False
     most, first = max(floor, 0.0), 0.0
-    so_far, bounds, i = 0.0, 0, 0
+    so_far, seen, i = 0.0, 0.0, 0
     skipped = True  # a bound changes only where a candidate was left out
     while True:
         hopeless = False
@@ -114,11 +121,12 @@ def knapsack(count, pack, room, weight, s, floor, limit):  # type: ignore[no-unt
                 j += 1
             if j < count and fits > 0.0:
                 bound += gain[j] * fits / size[j]
-            bounds += 1
-            if bounds == 1:
+            if seen == 0.0:
                 first = bound
-            if bounds > limit:
+            elif seen > limit:
+                work[0] += seen
                 return max(first, most)
+            seen += j - i + 1.0
             hopeless = bound <= most + 1e-12 * abs(most)
         if not hopeless and i < count:
             takes = True
@@ -143,6 +151,7 @@ def knapsack(count, pack, room, weight, s, floor, limit):  # type: ignore[no-unt
         while k >= 0 and not taken[k]:
             k -= 1
         if k < 0:
+            work[0] += seen
             return most
         taken[k], skipped = False, True
         so_far -= gain[k]
@@ -202,6 +211,25 @@ def settle(problem, is_open, node):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _sort(count, pack):  # type: ignore[no-untyped-def]
+    """Order the first candidates by falling gain per size, equal ones as they come."""
+    gain, size, twin = pack.gain, pack.size, pack.twin
+    if count > _FEW:
+        key = np.empty(count)
+        for k in range(count):
+            key[k] = -gain[k] / size[k] if size[k] > 0.0 else -np.inf
+        order = np.argsort(key, kind="mergesort")
+        gain[:count], size[:count], twin[:count] = gain[order], size[order], twin[order]
+        return
+    for i in range(1, count):
+        earns, takes, m, k = gain[i], size[i], twin[i], i
+        while k > 0 and gain[k - 1] * takes < earns * size[k - 1]:
+            gain[k], size[k], twin[k] = gain[k - 1], size[k - 1], twin[k - 1]
+            k -= 1
+        gain[k], size[k], twin[k] = earns, takes, m
+
+
+@kernel
 def gather(problem, place_price, node, s):  # type: ignore[no-untyped-def]
     """Fill ``node.pack`` with the items of a server that earn something, sorted; how many."""
     cost, demand, weight = problem.cost, problem.demand, problem.weight
@@ -217,12 +245,9 @@ def gather(problem, place_price, node, s):  # type: ignore[no-untyped-def]
         takes = 0.0
         for r in range(resources):
             takes += weight[r, s] * demand[r, m, s]
-        k = count
-        while k > 0 and gain[k - 1] * takes < earns * size[k - 1]:
-            gain[k], size[k], twin[k] = gain[k - 1], size[k - 1], twin[k - 1]
-            k -= 1
-        gain[k], size[k], twin[k] = earns, takes, m
+        gain[count], size[count], twin[count] = earns, takes, m
         count += 1
+    _sort(count, pack)
     for k in range(count):
         for r in range(resources):
             need[r, k] = demand[r, twin[k], s]
@@ -250,7 +275,7 @@ def price_servers(problem, place_price, node, limit):  # type: ignore[no-untyped
         number = gather(problem, place_price, node, s)
         for r in range(len(left_of_one)):
             left_of_one[r] = left[r, s]
-        earned[s] = knapsack(number, node.pack, left_of_one, weight, s, 0.0, limit)
+        earned[s] = knapsack(number, node.pack, left_of_one, weight, s, 0.0, limit, node.work)
         total -= earned[s]
         for j in range(item_count[s]):
             chosen[items[s, j], s] = False
@@ -266,7 +291,7 @@ def begin_steps(place_price, node, share):  # type: ignore[no-untyped-def]
     """Forget earlier steps: the next ones begin at these prices [M] and go so far."""
     for m in range(len(place_price)):
         node.best_price[m] = place_price[m]
-    node.pace[0], node.pace[1], node.pace[2] = -np.inf, share, 0.0
+    node.pace[0], node.pace[1], node.pace[2], node.pace[3] = -np.inf, share, 0.0, 0.0
 
 
 @kernel
@@ -275,7 +300,7 @@ def raise_place_prices(problem, place_price, node, target, ceiling, steps, patie
 
     A step leads from the best prices along the mean of how often twins were taken, in which the
     last answer weighs what makes the step shortest (Barahona and Anbil 2000). Steps go on where
-    they ended, since `begin_steps`.
+    they ended, since `begin_steps`; they also end once knapsacks took `WORK`.
 
     Parameters
     ----------
@@ -290,7 +315,10 @@ def raise_place_prices(problem, place_price, node, target, ceiling, steps, patie
     twins = len(place_price)
     count, taken, best_price, pace = node.takers, node.taken, node.best_price, node.pace
     best, share, stalled = pace[0], pace[1], pace[2]
+    until = node.work[0] + WORK
     for _ in range(steps):
+        if node.work[0] > until:
+            break
         norm = 0.0
         if best > -np.inf:
             for m in range(twins):
@@ -302,6 +330,7 @@ def raise_place_prices(problem, place_price, node, target, ceiling, steps, patie
             for m in range(twins):
                 place_price[m] = best_price[m] + length * (1.0 - taken[m])
         value = price_servers(problem, place_price, node, limit)
+        pace[3] += 1.0
         along = inner = square = 0.0
         for m in range(twins):
             if norm == 0.0:
@@ -358,12 +387,14 @@ def fix_pairs(problem, place_price, node, bound, target, is_open, rise, limit): 
     bound : of `price_servers` at these prices, whose answer the node holds.
     is_open : [M, S] pairs; those whose bound reaches the target are closed.
     rise : [M, S] written for the open pairs of twins with a choice.
+    limit : as for `knapsack`, until all took `WORK`; then first bounds do.
 
     Returns how many were closed."""
     cost, demand, weight = problem.cost, problem.demand, problem.weight
     resources, twins, servers = demand.shape
     pack, other, left, left_of_one = node.pack, node.other, node.left, node.left_of_one
     items, item_count, earned, chosen = node.items, node.item_count, node.earned, node.chosen
+    until = node.work[0] + WORK
     lost = np.zeros(twins)  # where all servers that take the twin do without it
     for s in range(servers):
         number = gather(problem, place_price, node, s)
@@ -371,9 +402,11 @@ def fix_pairs(problem, place_price, node, bound, target, is_open, rise, limit): 
             m = pack.twin[k]
             if chosen[m, s]:
                 rest = without_one(pack, other, number, k)
+                node.work[0] += number
                 for r in range(resources):
                     left_of_one[r] = left[r, s]
-                best = knapsack(rest, other, left_of_one, weight, s, 0.0, limit)
+                most = limit if node.work[0] < until else 0.0
+                best = knapsack(rest, other, left_of_one, weight, s, 0.0, most, node.work)
                 rise[m, s] = max(earned[s] - best, 0.0)
                 lost[m] += rise[m, s]
     closed = 0
@@ -391,9 +424,11 @@ def fix_pairs(problem, place_price, node, bound, target, is_open, rise, limit): 
                     if pack.twin[k] == m:
                         skip = k
                 rest = without_one(pack, other, number, skip)
+                node.work[0] += number
                 loss = earned[s] - (place_price[m] - cost[m, s]) + lost[m]
                 floor = loss + bound - target
-                best = knapsack(rest, other, left_of_one, weight, s, floor, limit)
+                most = limit if node.work[0] < until else 0.0
+                best = knapsack(rest, other, left_of_one, weight, s, floor, most, node.work)
                 rise[m, s] = loss - best
             if bound + rise[m, s] >= target - 1e-12 * abs(target):
                 is_open[m, s] = False

@@ -185,21 +185,25 @@ class Pricer:
             batches.append(batch)
         return Columns.joined(batches)
 
-    def least(self, pi: Floats, slack: Floats) -> Floats:
+    def least(self, pi: Floats, slack: Floats, run: Run) -> Floats:
         """[S, M] bounds on the reduced cost of a group with the twin; infinite where closed.
 
-        They are only worked out as far as they tell whether they exceed slack [S].
+        They are only worked out as far as they tell whether they exceed slack [S], and not at all
+        (minus infinity) for servers that the end of the run leaves out.
         """
-        least = np.full((self.servers, self.twins), np.inf)
-        pricing_kernels.forced(
-            self.groups, self.grid, pi, self.is_open, np.arange(self.servers), slack, least
-        )
+        least = np.full((self.servers, self.twins), -np.inf)
+        for s in range(self.servers):
+            if run.stopped():
+                break
+            pricing_kernels.forced(
+                self.groups, self.grid, pi, self.is_open, np.array([s]), slack, least
+            )
         return least
 
-    def close(self, priced: Priced, cut: float) -> int:
+    def close(self, priced: Priced, cut: float, run: Run) -> int:
         """Close the pairs that only decisions of cost `cut` or more use; returns how many."""
         slack = cut - priced.bound + priced.price
-        least = self.least(priced.prices.twin, slack)
+        least = self.least(priced.prices.twin, slack, run)
         closed = self.is_open & (least > slack[:, None])
         self.is_open &= ~closed
         return int(closed.sum())

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from formulations.dt_assignment.exact.limited import Limited
 from formulations.dt_assignment.exact.tree import Tree
+from optkit.run import Run
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -48,18 +49,20 @@ class Regroup:
         self._problem, self._near, self._place_price = problem, near, place_price
         self._earned = earned.copy()
 
-    def search(self, decision: Ints, margin: float) -> Ints | None:
-        """Solve one group; the better decision, or ``None``."""
+    def search(self, decision: Ints, margin: float, run: Run) -> Ints | None:
+        """Solve one group; the better decision, or ``None``. The run tells when to stop."""
         servers = self._draw(decision)
         twins = np.flatnonzero(np.isin(decision, servers))
-        if not len(twins):
+        if not len(twins) or not Tree.fits(len(twins), len(servers)):
             return None
         part = self._problem.part(twins, servers)
         local = np.full(len(self._earned), -1)
         local[servers] = np.arange(len(servers))
         value = part.value(local[decision[twins]])
         tree = Tree(part, self._place_price[twins], value - margin, margin)
-        better = tree.search(_NODES)
+        better = False
+        while not tree.done and tree.nodes < _NODES and not run.stopped():
+            better = tree.search(_NODES - tree.nodes) or better
         self.nodes += tree.nodes
         if tree.done and not better:
             self._size = min(self._size * _GROW, float(len(self._earned)))

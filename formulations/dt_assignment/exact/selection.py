@@ -23,14 +23,7 @@ Ints = NDArray[np.int64]
 _NOTHING = 1e-11
 
 
-def choose(
-    columns: Columns,
-    priced: Priced,
-    run: Run,
-    *,
-    cover: bool = False,
-    time_s: float | None = None,
-) -> float:
+def choose(columns: Columns, priced: Priced, run: Run) -> float:
     """Solve the choice; decisions go to the run.
 
     The objective is what a choice costs above the bound of the prices, so that none of its
@@ -40,7 +33,6 @@ def choose(
     ----------
     columns : groups to choose from; every server may stay empty.
     priced : prices and what they say.
-    cover : twins may be placed more than once, which a decision then undoes.
 
     Returns
     -------
@@ -58,9 +50,6 @@ def choose(
         rows = sparse.vstack([rows, entries(prices.elements[used], columns, twins, servers)])
         cost.append(prices.cut[used])
     slack = [sparse.eye(twins + servers + cuts, servers + cuts, k=-twins)]
-    if cover:  # so does a twin that is placed once too often
-        slack.append(-sparse.eye(twins + servers + cuts, twins))
-        cost.append(prices.twin)
     matrix = sparse.hstack([rows, *slack], format="csc")
     number = np.arange(matrix.shape[1])
     model = LinearModel(
@@ -69,13 +58,13 @@ def choose(
         row_lower=np.ones(twins + servers + cuts),
         row_upper=np.ones(twins + servers + cuts),
         lower=np.zeros(matrix.shape[1]),
-        upper=np.where(number < count + servers + cuts, 1.0, np.inf),
+        upper=np.ones(matrix.shape[1]),
         integer=number < count + servers,
     )
     start = None if run.objective is None else incumbent_values(columns, servers, run.x)
     if start is not None:
         unused = 1.0 - model.matrix[twins + servers :, : count + servers] @ start
-        start = np.concatenate([start, unused, np.zeros(twins * cover)])
+        start = np.concatenate([start, unused])
     owner = columns.owner
 
     def decode(values: Floats) -> tuple[Ints, dict[str, Any]] | None:
@@ -84,14 +73,7 @@ def choose(
         x[columns.twins[used]] = columns.server[owner[used]]
         return (x, {}) if (x >= 0).all() else None
 
-    solution = solve_model(
-        model,
-        run,
-        bound_of=None,
-        decode=decode,
-        start=start,
-        time_s=time_s,
-    )
+    solution = solve_model(model, run, bound_of=None, decode=decode, start=start)
     if solution.status is SolveStatus.INFEASIBLE:
         return math.inf
     if solution.bound is None:

@@ -13,8 +13,10 @@ from formulations.dt_assignment.exact.tree_kernels import Branch, search
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-#: Bounds within one knapsack; beyond, its first bound is taken.
-KNAPSACK_LIMIT = 30_000
+#: Candidates that the bounds within one knapsack look at; beyond, its first bound is taken.
+KNAPSACK_LIMIT = 300_000.0
+#: Bytes of the levels of a tree at most.
+_LARGEST = 250_000_000
 
 
 class Tree:
@@ -55,8 +57,16 @@ class Tree:
         self._branch.place_price[0] = place_price
         self.done = False
 
+    @staticmethod
+    def fits(twins: int, servers: int) -> bool:
+        """Whether the levels of so large a tree can be held."""
+        return (twins + 1) * twins * (servers + 8) <= _LARGEST
+
     def search(self, nodes: int) -> bool:
-        """Bound so many more nodes; whether a better decision was found."""
+        """Bound so many more nodes; whether a better decision was found.
+
+        It ends earlier once their knapsacks took about a second, so that the clock is looked at.
+        """
         before = self.value
         self.done = search(self._problem, self._node, self._branch, nodes, KNAPSACK_LIMIT)
         return self.value < before

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from formulations.dt_assignment.exact.place_kernels import (
+    WORK,
     begin_steps,
     fix_pairs,
     price_servers,
@@ -29,6 +30,8 @@ _PATIENCE, _SHARE = 8, 0.3
 _WORTHWHILE = 0.1
 #: How much harder a child is to close the farther its bound is from the target.
 _DECAY = 4.0
+#: A call ends after so many times the `WORK` of knapsacks.
+_WORKS = 3.0
 
 
 class Branch(NamedTuple):
@@ -62,8 +65,27 @@ class Branch(NamedTuple):
 
 
 @kernel
+def _keeps_limits(problem, decision):  # type: ignore[no-untyped-def]
+    """Whether a decision [M] keeps every limit, added up as by the evaluator."""
+    amount, most = problem.amount, problem.most
+    resources, twins, servers = amount.shape
+    use = np.empty(servers)
+    for r in range(resources):
+        use[:] = 0.0
+        for m in range(twins):
+            use[decision[m]] += amount[r, m, decision[m]]
+        for s in range(servers):
+            if use[s] > most[r, s]:
+                return False
+    return True
+
+
+@kernel
 def _take_answer(problem, is_open, node, branch):  # type: ignore[no-untyped-def]
-    """Keep the decision that the knapsacks are, if every twin is taken once and it is better."""
+    """Keep the decision that the knapsacks are, if every twin is taken once and it is better.
+
+    False where they are none, or one that misses a limit by rounding.
+    """
     cost = problem.cost
     twins, servers = cost.shape
     forced, chosen, count = node.forced, node.chosen, node.takers
@@ -71,6 +93,7 @@ def _take_answer(problem, is_open, node, branch):  # type: ignore[no-untyped-def
         if count[m] != 1:
             return False
     total = 0.0
+    decision = np.empty(twins, dtype=np.int64)
     for m in range(twins):
         at = forced[m]
         if at < 0:
@@ -78,15 +101,12 @@ def _take_answer(problem, is_open, node, branch):  # type: ignore[no-untyped-def
                 if is_open[m, s] and chosen[m, s]:
                     at = s
         total += cost[m, at]
+        decision[m] = at
+    if not _keeps_limits(problem, decision):
+        return False
     if total < branch.value[0]:
         branch.value[0] = total
-        for m in range(twins):
-            at = forced[m]
-            if at < 0:
-                for s in range(servers):
-                    if is_open[m, s] and chosen[m, s]:
-                        at = s
-            branch.decision[m] = at
+        branch.decision[:] = decision
         branch.limits[0] = min(branch.limits[0], total - branch.limits[1])
     return True
 
@@ -165,7 +185,7 @@ def _branch_node(branch, depth, node, rise, gap):  # type: ignore[no-untyped-def
 
 @kernel
 def search(problem, node, branch, budget, limit):  # type: ignore[no-untyped-def]
-    """Go on with a tree for so many nodes; True once it is done.
+    """Go on with a tree for so many nodes, fewer if they are dear; True once it is done.
 
     A tree that is done has met a decision below each target that one is below, and
     ``branch.limits[0]`` is then a bound on all others.
@@ -173,11 +193,11 @@ def search(problem, node, branch, budget, limit):  # type: ignore[no-untyped-def
     twins, servers = problem.cost.shape
     rise = np.zeros((twins, servers))
     depth_of, tried, limits = branch.depth, branch.tried, branch.limits
-    used = 0
+    used, until = 0, node.work[0] + _WORKS * WORK
     while depth_of[0] >= 0:
         depth = depth_of[0]
         if tried[depth] < 0:
-            if used >= budget:
+            if used >= budget or node.work[0] > until:
                 return False
             used += 1
             branch.nodes[0] += 1
