@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from formulations.channel_choice.acco_kernels import commit_pairs
 from formulations.channel_choice.exact.held import Held
 from formulations.channel_choice.instance import ChannelChoice
 from formulations.channel_choice.offloading import Offloading
-from formulations.channel_choice.search_kernels import climb
+from formulations.channel_choice.search_kernels import Climbing, climb
 from optkit.errors import UsageError
 from optkit.run import Run
 from optkit.search.games import TOLERANCE
@@ -20,6 +19,8 @@ Ints = NDArray[np.int64]
 Worth = tuple[int, float]
 #: Services that a kick moves.
 _KICKED = 4
+#: Moves and swaps that are valued between two looks at the limits.
+_VALUED = 100_000
 _STEPS = 8  # pairs of the greedy choice between two looks at the limits
 
 
@@ -31,14 +32,17 @@ class Searcher:
     Parameters
     ----------
     o : the problem.
-    rng : gives the orders in which services are looked at.
+    run : gives the orders in which services are looked at, and ends a climb.
     """
 
-    def __init__(self, o: Offloading, rng: Generator) -> None:
-        self._o, self._rng = o._replace(channels=min(o.channels, len(o.power_w))), rng
+    def __init__(self, o: Offloading, run: Run) -> None:
+        self._o = o._replace(channels=min(o.channels, len(o.power_w)))
+        self._run, self._rng = run, run.rng
 
     def climbed(self, channels: Ints, optimum: Ints | None = None) -> tuple[Worth, Ints]:
-        """The local optimum above channels [N]: its worth, and its channels.
+        """The local optimum above channels [N], or what the run let it come to.
+
+        Its worth, and its channels.
 
         Parameters
         ----------
@@ -54,20 +58,24 @@ class Searcher:
             if self._o.equal_share and (result > 0).sum() != (optimum > 0).sum():
                 stale[:] = True
         order = self._rng.permutation(len(stale))
-        failed, gain = climb(self._o, result, order, stale)
+        climbing, done = Climbing.begin(result, stale), False
+        while not done:
+            failed, gain, done = climb(self._o, result, order, climbing, _VALUED)
+            if self._run.stopped():
+                break
         return (-int(failed), float(gain)), result
 
-    def grown(self, run: Run) -> Ints:
+    def grown(self) -> Ints:
         """Channels [N] of the greedy choice from all at home, as far as the run lets it come."""
         result = np.zeros(len(self._o.power_w), dtype=np.int64)
-        while not run.stopped() and not commit_pairs(self._o, result, TOLERANCE, _STEPS):
+        while not self._run.stopped() and not commit_pairs(self._o, result, TOLERANCE, _STEPS):
             pass
         return result
 
-    def improve(self, held: Held, run: Run, kicks: int) -> None:
+    def improve(self, held: Held, kicks: int) -> None:
         """Climb from kicks of the best decision so far, and report what is better."""
         for _ in range(kicks):
-            if run.stopped() or held.channels is None:
+            if self._run.stopped() or held.channels is None:
                 return
             worth, result = self.climbed(self.kicked(held.channels, _KICKED), held.channels)
             if worth > (0, held.gain):
@@ -94,10 +102,10 @@ def local_search(instance: ChannelChoice, run: Run, *, starts: int = 20) -> None
         raise UsageError(f"option starts is {starts}, expected an integer of at least 1")
     held = Held(instance, run)
     run.built()
-    searcher = Searcher(held.offloading, run.rng)
+    searcher = Searcher(held.offloading, run)
     home = np.zeros(instance.services, dtype=np.int64)
     held.found(home)
-    first = [searcher.grown(run), home] + ([] if held.start is None else [held.start])
+    first = [searcher.grown(), home] + ([] if held.start is None else [held.start])
     held.found(first[0])
     best, channels = (-instance.services - 1, 0.0), home
     for start in run.steps(range(starts)):

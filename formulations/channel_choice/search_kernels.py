@@ -8,18 +8,42 @@ which counts first, and what the others gain.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from formulations.channel_choice.overhead_kernels import gain
 from optkit.kernels import kernel
+
+Ints = NDArray[np.int64]
 
 #: What counts as better, so that rounding does not keep the search going.
 _BETTER = 1e-10
 
 # A literal would be a type of its own, see `kernel`.
 _NOBODY: Any = np.int64(-1)
+
+
+class Climbing(NamedTuple):
+    """Where a climb stands, so that it can be gone on with."""
+
+    members: Ints  # [M + 1, N] services of each group, in the order in which they came
+    size: Ints  # [M + 1]
+    changed: Ints  # [M + 1] when each group changed last
+    looked: Ints  # [M + 1, M + 1] when each pair of groups was looked at last
+    at: Ints  # [3] the time, the next pair of the sweep, and whether the sweep moved anything
+
+    @classmethod
+    def begin(cls, channel: Ints, stale: NDArray[np.bool_]) -> Climbing:
+        """From channels [N] and the groups [M + 1] that are new; between others nothing helps."""
+        groups = len(stale)
+        members = np.zeros((groups, len(channel)), dtype=np.int64)
+        size = np.bincount(channel, minlength=groups)
+        for group in np.flatnonzero(size):
+            members[group, : size[group]] = np.flatnonzero(channel == group)
+        looked = np.zeros((groups, groups), dtype=np.int64)
+        return cls(members, size, stale.astype(np.int64), looked, np.array([1, 0, 0]))
 
 
 @kernel
@@ -96,16 +120,6 @@ def _revalue(o, k, members, size, fails, worth, before, a, b):  # type: ignore[n
 
 
 @kernel
-def _fill_members(channel, members, size):  # type: ignore[no-untyped-def]
-    size[:] = 0
-    for i in range(len(channel)):
-        group = channel[i]
-        members[group, size[group]] = i
-        size[group] += 1
-    return len(channel) - size[0]
-
-
-@kernel
 def _relocate(members, size, i, a, b, trial):  # type: ignore[no-untyped-def]
     count = _with(members[a], size[a], i, _NOBODY, trial)
     members[a, :count] = trial[:count]
@@ -115,7 +129,7 @@ def _relocate(members, size, i, a, b, trial):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def climb(o, channel, order, stale):  # type: ignore[no-untyped-def]
+def climb(o, channel, order, climbing, budget):  # type: ignore[no-untyped-def]
     """Move single services and swap pairs, whatever helps first, until nothing does.
 
     Pairs of groups are looked at again only after one of them has changed.
@@ -124,44 +138,43 @@ def climb(o, channel, order, stale):  # type: ignore[no-untyped-def]
     ----------
     channel : [N] changed in place.
     order : the groups in the order in which they are looked at.
-    stale : [M + 1] groups that are new; between the others nothing helps.
+    climbing : where it stands, changed in place; see `Climbing`.
+    budget : about so many moves and swaps are valued, then the next call goes on.
 
     Returns
     -------
-    how many services fail, and the total gain of the others
+    how many services fail, the total gain of the others, and whether nothing helps any more
     """
     groups = o.channels + 1
     services = len(channel)
-    members = np.empty((groups, services), dtype=np.int64)
-    size = np.empty(groups, dtype=np.int64)
+    members, size = climbing.members, climbing.size
     trial = np.empty(services + 1, dtype=np.int64)
     fails, worth = np.empty((3, groups), dtype=np.int64), np.empty((3, groups))
-    changed = np.zeros(groups, dtype=np.int64)  # when
-    looked = np.zeros((groups, groups), dtype=np.int64)
-    changed[stale] = 1
-    now = 1
-    k = _fill_members(channel, members, size)
+    changed, looked, at = climbing.changed, climbing.looked, climbing.at
+    k = services - size[0]
     _value_groups(o, k, members, size, fails, worth)
-    again = True
-    while again:
-        again = False
-        for first in range(groups):
-            for second in range(groups):
-                a, b = order[first], order[second]
-                if a == b or max(changed[a], changed[b]) <= looked[a, b]:
-                    continue
-                looked[a, b] = now
-                if b > 0 and size[b] == 0 and b != _first_empty(size, a):
-                    continue
-                before = k
-                k, moved = _between(o, k, channel, members, size, trial, fails, worth, a, b)
-                if moved:
-                    again = True
-                    now += 1
-                    changed[a] = changed[b] = now
-                    if o.equal_share and k != before:
-                        changed[:] = now
-    return fails[1].sum(), worth[1].sum()
+    while budget > 0:
+        if at[1] == groups * groups:
+            if at[2] == 0:
+                return fails[1].sum(), worth[1].sum(), True
+            at[1] = at[2] = 0
+        a, b = order[at[1] // groups], order[at[1] % groups]
+        at[1] += 1
+        if a == b or max(changed[a], changed[b]) <= looked[a, b]:
+            continue
+        looked[a, b] = at[0]
+        if b > 0 and size[b] == 0 and b != _first_empty(size, a):
+            continue
+        budget -= 1 + size[a] * (1 + size[b])
+        before = k
+        k, moved = _between(o, k, channel, members, size, trial, fails, worth, a, b)
+        if moved:
+            at[2] = 1
+            at[0] += 1
+            changed[a] = changed[b] = at[0]
+            if o.equal_share and k != before:
+                changed[:] = at[0]
+    return fails[1].sum(), worth[1].sum(), False
 
 
 @kernel

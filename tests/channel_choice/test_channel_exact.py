@@ -180,7 +180,7 @@ def test_a_dive_takes_no_more_offloaders_than_there_may_be() -> None:
         relaxation = Relaxation(held.offloading, k, k)
         relaxation.solve(run, -np.inf)
         fractional += bool(np.abs(relaxation.master.weight - 0.5).min() < 0.4)
-        dive(relaxation, held, Searcher(held.offloading, run.rng), run)
+        dive(relaxation, held, Searcher(held.offloading, run), run)
         assert run.objective is not None
         assert run.objective <= truth.objective + truth.evaluation.tolerance
     assert fractional >= 1
@@ -194,7 +194,7 @@ def test_after_a_dive_cuts_are_sought_where_they_were_before() -> None:
     relaxation = Relaxation(held.offloading, 30, 30)
     relaxation.solve(run, -np.inf)
     assert violated(relaxation.master, 60)
-    dive(relaxation, held, Searcher(held.offloading, run.rng), run)
+    dive(relaxation, held, Searcher(held.offloading, run), run)
     assert violated(relaxation.master, 60)
 
 

@@ -7,10 +7,12 @@ import pytest
 from channel_cases import dense, varied
 
 import optkit
+from formulations.channel_choice import search
 from formulations.channel_choice.instance import ChannelChoice
 from formulations.channel_choice.search import Searcher
 from optkit.errors import UsageError
 from optkit.run import Run
+from optkit.stop import Stop
 
 BETTER = 1e-9
 
@@ -42,7 +44,7 @@ def test_a_climb_ends_in_a_local_optimum(seed: int) -> None:
     instance = varied(seed)
     if instance.offloading().late_at_home.any():
         pytest.skip("may end where a deadline is missed")
-    searcher = Searcher(instance.offloading(), np.random.default_rng(seed))
+    searcher = Searcher(instance.offloading(), Run(instance, seed=seed))
     begin = np.random.default_rng(seed).integers(0, instance.channels + 1, instance.services)
     (failed, gain), x = searcher.climbed(begin)
     assert failed == 0
@@ -52,12 +54,29 @@ def test_a_climb_ends_in_a_local_optimum(seed: int) -> None:
     assert is_local_optimum(instance, y)
 
 
+@pytest.mark.parametrize("sharing", ["fixed", "equal"])
+def test_a_climb_in_pieces_ends_the_same(sharing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = optkit.generate(
+        "channel_choice", "dense", 0, services=30, channels=5, sharing=sharing
+    )
+    home = np.zeros(instance.services, dtype=np.int64)
+    whole = Searcher(instance.offloading(), Run(instance)).climbed(home)
+    for valued in (1, 500):
+        monkeypatch.setattr(search, "_VALUED", valued)
+        worth, x = Searcher(instance.offloading(), Run(instance)).climbed(home)
+        assert np.array_equal(x, whole[1])
+        assert worth == (whole[0][0], pytest.approx(whole[0][1], rel=1e-12))
+    stopped = Run(instance, Stop(time_s=0.0))
+    (_, gain), x = Searcher(instance.offloading(), stopped).climbed(home)
+    assert 0 < gain < whole[0][1], "a piece of the climb"
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_growing_takes_the_best_pair_each_time(seed: int) -> None:
     instance = varied(seed, 5, 7)
     if instance.offloading().late_at_home.any():
         pytest.skip("takes the late ones first")
-    searcher = Searcher(instance.offloading(), np.random.default_rng(0))
+    searcher = Searcher(instance.offloading(), Run(instance))
     x = np.zeros(instance.services, dtype=np.int64)
     while True:
         steps = [
@@ -74,7 +93,7 @@ def test_growing_takes_the_best_pair_each_time(seed: int) -> None:
         if values.max() <= instance.evaluate(x).objective + 1e-10:
             break
         x = steps[int(np.argmax(values))]
-    grown = instance.evaluate(searcher.grown(Run(instance))).objective
+    grown = instance.evaluate(searcher.grown()).objective
     assert grown == pytest.approx(instance.evaluate(x).objective, abs=1e-9)
 
 

@@ -32,7 +32,7 @@ def cg(instance: ChannelChoice, run: Run) -> None:
     waiting = [(-best_alone(alone(o, first), o.late_at_home, last), first, last)]
     closed = -np.inf  # the bound of what is not looked into any further
     _report(held, -waiting[0][0])
-    searcher = Searcher(o, run.rng)
+    searcher = Searcher(o, run)
     _start(held, searcher, run)
     while waiting and not run.stopped():
         negative, a, b = heapq.heappop(waiting)
@@ -71,7 +71,7 @@ def _start(held: Held, searcher: Searcher, run: Run) -> None:
     held.found(np.zeros(len(held.offloading.power_w), dtype=np.int64))
     if held.start is not None:
         held.found(held.start)
-    grown = searcher.grown(run)
+    grown = searcher.grown()
     held.found(grown)
     held.found(searcher.climbed(grown)[1])
-    searcher.improve(held, run, _KICKS)
+    searcher.improve(held, _KICKS)

@@ -40,7 +40,7 @@ def dive(relaxation: Relaxation, held: Held, searcher: Searcher, run: Run) -> No
         members = [master.columns[number] for number in taken]
         channels = channels_of(members, len(relaxation.o.power_w))
         held.found(searcher.climbed(channels)[1])
-        searcher.improve(held, run, _KICKS)
+        searcher.improve(held, _KICKS)
 
 
 def _chosen(relaxation: Relaxation, taken: list[int]) -> list[int]:
