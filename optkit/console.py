@@ -154,17 +154,18 @@ def _not_a_literal(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def positive(word: str) -> int:
-    """An integer >= 1 of a command line."""
-    with contextlib.suppress(ValueError):
-        if (value := int(word)) >= 1:
-            return value
-    raise argparse.ArgumentTypeError(f"found {word!r}, expected an integer >= 1")
-
-
 def non_negative(word: str) -> int:
     """An integer >= 0 of a command line."""
+    return _integer(word, 0)
+
+
+def positive(word: str) -> int:
+    """An integer >= 1 of a command line."""
+    return _integer(word, 1)
+
+
+def _integer(word: str, least: int) -> int:
     with contextlib.suppress(ValueError):
-        if (value := int(word)) >= 0:
+        if (value := int(word)) >= least:
             return value
-    raise argparse.ArgumentTypeError(f"found {word!r}, expected an integer >= 0")
+    raise argparse.ArgumentTypeError(f"found {word!r}, expected an integer >= {least}")

@@ -21,8 +21,10 @@ ENTRY_POINTS = "optkit.problems"
 Kind = Literal["exact", "bound", "heuristic", "game", "learned"]
 
 
-def resolve(dotted: str) -> Any:
-    """The object that ``package.module:name`` names."""
+def resolve(dotted: Any) -> Any:
+    """The object that ``package.module:name`` names; whatever is no text is itself."""
+    if not isinstance(dotted, str):
+        return dotted
     module, _, name = dotted.partition(":")
     return getattr(importlib.import_module(module), name)
 
@@ -80,21 +82,18 @@ class Method:
             return missing
         if self.applies is None:
             return None
-        test = resolve(self.applies) if isinstance(self.applies, str) else self.applies
-        reason: str | None = test(instance)
+        reason: str | None = resolve(self.applies)(instance)
         return reason
 
     def chosen_for(self, instance: Instance) -> bool:
         """Whether ``auto`` takes the method, if none before it."""
         if self.kind != "exact" or self.why_not_for(instance) is not None:
             return False
-        test = resolve(self.outdone) if isinstance(self.outdone, str) else self.outdone
-        return test is None or not test(instance)
+        return self.outdone is None or not resolve(self.outdone)(instance)
 
     def load(self) -> Callable[..., None]:
         """The function itself."""
-        function = resolve(self.function) if isinstance(self.function, str) else self.function
-        return typing.cast("Callable[..., None]", function)
+        return typing.cast("Callable[..., None]", resolve(self.function))
 
     def check_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Options checked against the names and types of the function.

@@ -22,7 +22,7 @@ from formulations.channel_choice.exact.balance_sets import Hosted, hosted_servic
 from formulations.channel_choice.exact.balance_values import HeldChannels
 from formulations.channel_choice.instance import ChannelChoice
 from optkit.backends.feed import SolveStatus
-from optkit.backends.pyomo import Values, linear, solve_pyomo
+from optkit.backends.pyomo import Values, linear, linear_sum, solve_pyomo
 from optkit.run import Run
 
 Ints = NDArray[np.int64]
@@ -143,7 +143,7 @@ def _by_count(model: Any, held: HeldChannels, run: Run) -> list[tuple[int, Any]]
         model.one_count[a] = _sum([model.hosts[a, n] for n in range(most + 1)]) == 1
         for n in range(1, most + 1):
             model.counted[a, n] = _sum(there.get((a, n), [])) == n * model.hosts[a, n]
-    model.eq17_quality = pyo.Objective(expr=_dot(quality), sense=pyo.maximize)
+    model.eq17_quality = pyo.Objective(expr=linear_sum(quality), sense=pyo.maximize)
     return on_nearest
 
 
@@ -172,13 +172,9 @@ def _by_set(model: Any, held: HeldChannels, run: Run) -> list[tuple[int, Any]]:
         model.one_place[i] = _sum(sets) == 1
     for a, sets in enumerate(of_server):
         model.one_set[a] = _sum(sets) == 1
-    model.eq17_quality = pyo.Objective(expr=_dot(quality), sense=pyo.maximize)
+    model.eq17_quality = pyo.Objective(expr=linear_sum(quality), sense=pyo.maximize)
     return on_nearest
 
 
 def _sum(variables: list[Any]) -> Any:
     return linear([1.0] * len(variables), variables)
-
-
-def _dot(terms: list[tuple[float, Any]]) -> Any:
-    return linear([coefficient for coefficient, _ in terms], [variable for _, variable in terms])

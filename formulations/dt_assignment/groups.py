@@ -95,7 +95,7 @@ class Groups(NamedTuple):
         cap = np.where(share > 0, cap, np.inf)
         limit = np.where(np.isfinite(t.limit), t.limit, 0.0)
         fields = cls(
-            base=np.where(instance.open, t.cost, np.inf).T,
+            base=instance.open_cost.T,
             slope=slope,
             part=part,
             other_slope=other_slope,

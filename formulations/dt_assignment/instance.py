@@ -113,6 +113,11 @@ class TwinAssignment(Instance):
         open_pairs.setflags(write=False)
         return open_pairs
 
+    @property
+    def open_cost(self) -> NDArray[np.float64]:
+        """Cost [M, S] of every pair alone, infinite where it is not open; a new array."""
+        return np.where(self.open, self.tables.cost, np.inf)
+
     @cached_property
     def orders(self) -> NDArray[np.int64]:
         """Twins as "wspt" serves them: [S, M], or [1, M] where all servers agree."""

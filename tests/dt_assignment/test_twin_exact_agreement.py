@@ -83,21 +83,16 @@ def test_subset_dp_takes_every_mix_and_refuses_many_twins():
     )
 
 
-def test_counts_and_subset_dp_agree_at_the_size_of_the_paper():
+@pytest.mark.parametrize(
+    ("name", "couplings", "rel"),
+    [("counts", "equal", 1e-9), pytest.param("lagrangian", "memory", 1e-6, marks=pytest.mark.long)],
+)
+def test_agrees_with_subset_dp_at_the_size_of_the_paper(name, couplings, rel):
     for seed in range(3):
-        instance = optkit.generate("dt_assignment", "paper", seed, couplings="equal")
-        counts, subsets = (optkit.solve(instance, name) for name in ("counts", "subset_dp"))
-        assert counts.status == subsets.status == "optimal"
-        assert counts.objective == pytest.approx(subsets.objective, rel=1e-9)
-
-
-@pytest.mark.long
-def test_lagrangian_and_subset_dp_agree_at_the_size_of_the_paper():
-    for seed in range(3):
-        instance = optkit.generate("dt_assignment", "paper", seed, couplings="memory")
-        prices, subsets = (optkit.solve(instance, name) for name in ("lagrangian", "subset_dp"))
-        assert prices.status == subsets.status == "optimal"
-        assert prices.objective == pytest.approx(subsets.objective, rel=1e-6)
+        instance = optkit.generate("dt_assignment", "paper", seed, couplings=couplings)
+        found, subsets = (optkit.solve(instance, method) for method in (name, "subset_dp"))
+        assert found.status == subsets.status == "optimal"
+        assert found.objective == pytest.approx(subsets.objective, rel=rel)
 
 
 def test_lagrangian_says_that_forced_twins_do_not_fit():

@@ -51,8 +51,8 @@ def fill_triples(inside, weight, least, triples, excess):  # type: ignore[no-unt
 
 
 @kernel
-def _left_side(inside, weight, chosen, multiplier, unit):  # type: ignore[no-untyped-def]
-    """Weight of the rounded-down coalitions, and a little for what rounding takes away."""
+def _left_side(inside, weight, chosen, multiplier, unit, nearly):  # type: ignore[no-untyped-def]
+    """Weight of the rounded-down coalitions, and so much for a unit that rounding takes away."""
     total = 0.0
     for f in range(len(weight)):
         count = 0
@@ -60,7 +60,7 @@ def _left_side(inside, weight, chosen, multiplier, unit):  # type: ignore[no-unt
             if chosen[a] >= 0 and inside[chosen[a], f]:
                 count += multiplier[a]
         whole = count // unit
-        total += weight[f] * (whole + _NEARLY * (count - whole * unit))
+        total += weight[f] * (whole + nearly * (count - whole * unit))
     return total
 
 
@@ -69,7 +69,7 @@ def climb_cut(inside, weight, chosen, multiplier, unit):  # type: ignore[no-unty
     """Choose a service for each multiplier: greedily where `chosen` is -1, then one at a time for
     another as long as that raises the left side. Returns the left side of the cut."""
     services = inside.shape[0]
-    value = _left_side(inside, weight, chosen, multiplier, unit)
+    value = _left_side(inside, weight, chosen, multiplier, unit, _NEARLY)
     improved = True
     while improved:
         improved = False
@@ -83,18 +83,11 @@ def climb_cut(inside, weight, chosen, multiplier, unit):  # type: ignore[no-unty
                 if taken:
                     continue
                 chosen[a] = i
-                trial = _left_side(inside, weight, chosen, multiplier, unit)
+                trial = _left_side(inside, weight, chosen, multiplier, unit, _NEARLY)
                 if trial > best:
                     best, best_i = trial, i
             chosen[a] = best_i
             if best_i != old:
                 value = best
                 improved = True
-    total = 0.0
-    for f in range(len(weight)):
-        count = 0
-        for a in range(len(chosen)):
-            if inside[chosen[a], f]:
-                count += multiplier[a]
-        total += weight[f] * (count // unit)
-    return total
+    return _left_side(inside, weight, chosen, multiplier, unit, 0.0)

@@ -84,7 +84,7 @@ class _Levels:
     def __init__(self, instance: TwinAssignment) -> None:
         t = instance.tables
         self.server = s = int(np.argmax(t.backhaul_s_per_bit))
-        elsewhere = np.where(instance.open, t.cost, np.inf)
+        elsewhere = instance.open_cost
         elsewhere[:, s] = np.inf
         self.other = elsewhere.argmin(axis=1)
         least = elsewhere.min(axis=1)

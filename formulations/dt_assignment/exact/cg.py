@@ -11,11 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from formulations.dt_assignment.bounds import claim_alone
 from formulations.dt_assignment.exact.columns import Columns
 from formulations.dt_assignment.exact.goal import Goal
 from formulations.dt_assignment.exact.group_master import GroupMaster
 from formulations.dt_assignment.exact.group_proof import Proof
-from formulations.dt_assignment.exact.pairs import open_costs, others
+from formulations.dt_assignment.exact.pairs import others
 from formulations.dt_assignment.exact.pricing import Pricer
 from formulations.dt_assignment.groups import Groups
 from formulations.dt_assignment.instance import TwinAssignment
@@ -55,7 +56,7 @@ def cg(instance: TwinAssignment, run: Run) -> None:
     if not instance.open.any(axis=1).all():
         run.infeasible()
         return
-    run.bound(float(open_costs(instance).min(axis=1).sum()))  # couplings only add
+    claim_alone(run, instance.open_cost)
     run.built()
     if instance.servers == 1:
         _settle(instance, run)

@@ -18,7 +18,6 @@ from formulations.dt_assignment.exact.pairs import (
     begin,
     equal_weights,
     most_twins,
-    open_costs,
     others,
 )
 from formulations.dt_assignment.instance import TwinAssignment
@@ -101,7 +100,7 @@ class _Search:
         t = instance.tables
         self._tables = t
         self._timed = bool(np.isfinite(t.latest_s).any())
-        self.cost = open_costs(instance)
+        self.cost = instance.open_cost
         self.work = t.delay_factor * t.weight[:, None] * t.compute_s
         self.ways = _splits(len(instance.open), most)
         self._chunk = max(1, min(_CHUNK, _CHUNK_COSTS // self.cost.size))

@@ -41,12 +41,17 @@ class Limited(NamedTuple):
     def of(cls, instance: TwinAssignment) -> Limited:
         """All of an instance, without prices."""
         t = instance.tables
-        cost = np.where(instance.open, t.cost, np.inf)
         finite = np.isfinite(t.most)
         scale = np.where(finite, t.most, 1.0)
         amount = np.where(finite[:, None, :], t.demand, 0.0)
         demand = amount / scale[:, None, :] * (1.0 - _ROUNDING)
-        return cls(cost, demand, finite.astype(np.float64), amount, np.where(finite, t.most, 0.0))
+        return cls(
+            instance.open_cost,
+            demand,
+            finite.astype(np.float64),
+            amount,
+            np.where(finite, t.most, 0.0),
+        )
 
     def priced(self, price: Floats) -> Limited:
         """With weights [R, S] from prices."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from formulations.dt_assignment.bounds import claim_alone
 from formulations.dt_assignment.instance import TwinAssignment
 from optkit.run import Run
 
@@ -15,29 +16,20 @@ Ints = NDArray[np.int64]
 _QUICK = 50_000
 
 
-def open_costs(instance: TwinAssignment) -> Floats:
-    """Cost [M, S] of every pair alone, infinite where the pair cannot be used."""
-    return np.where(instance.open, instance.tables.cost, np.inf)
-
-
 def begin(instance: TwinAssignment, run: Run) -> Floats | None:
     """Report what pairs alone say: the cheapest server of each twin and what that must cost.
-
-    Couplings only add to the cost of pairs (the rules of sharing and a backhaul never speed a
-    twin up), so the sum of the cheapest is a bound with any of them.
 
     Returns
     -------
     array of float or None
         The open costs [M, S]; ``None`` where a twin has no open server, and the run knows it.
     """
-    cost = open_costs(instance)
-    least = cost.min(axis=1)
-    if np.isinf(least).any():
+    if not instance.open.any(axis=1).all():
         run.infeasible()
         return None
+    cost = instance.open_cost
     run.found(cost.argmin(axis=1))
-    run.bound(float(least.sum()))
+    claim_alone(run, cost)
     return cost
 
 
