@@ -95,23 +95,35 @@ def invalid(message: str, document: Any, schema: type[msgspec.Struct]) -> Instan
         kind, name = match.groups()
         field = f"{path}.{shortened(name)}" if path else shortened(name)
         if kind == "required":
-            return InstanceError("missing, and it is required", field)
+            also = _also_missing(name, _lookup(document, path), path, schema)
+            return InstanceError(f"missing, and it is required{also}", field)
         return InstanceError(f"unknown field{_misplaced(name, path, schema)}", field)
     kinds = list(_descend(schema, path))
     return InstanceError(expectation(message, _lookup(document, path), kinds[-1]), path)
 
 
+def _also_missing(name: str, found: Any, path: str, schema: type[msgspec.Struct]) -> str:
+    """The other required fields that the object lacks, so that nobody meets them one by one."""
+    others = [m.encode_name for m in _members(path, schema)
+              if m.required and m.encode_name != name and m.encode_name not in found]  # fmt: skip
+    return f", as {'are' if len(others) > 1 else 'is'} {', '.join(others)}" if others else ""
+
+
 def _misplaced(name: str, path: str, schema: type[msgspec.Struct]) -> str:
     """A suggestion: a field of the same object before one that belongs elsewhere."""
-    here = [m.encode_name for o in _options(list(_descend(schema, path))[-1])
-            for m in getattr(o, "fields", ())]  # fmt: skip
-    if hint := suggestion(name, here):
+    if hint := suggestion(name, [member.encode_name for member in _members(path, schema)]):
         return hint
     elsewhere = {field.rpartition(".")[2]: field for field in _fields(schema)}
     hint = suggestion(name, elsewhere)
     for leaf, field in elsewhere.items():
         hint = hint.replace(repr(leaf), repr(field))
     return hint
+
+
+def _members(path: str, schema: type[msgspec.Struct]) -> list[Any]:
+    """The fields that an object at a path may have."""
+    options = _options(list(_descend(schema, path))[-1])
+    return [member for option in options for member in getattr(option, "fields", ())]
 
 
 def _options(kind: Any) -> list[Any]:

@@ -82,7 +82,7 @@ def local_search(
         run.found(x)
     # By how much limits are exceeded, not how many are: else the cheapest start wins everywhere.
     begin = min(starts, key=lambda x: _value(_placed(groups, x)))
-    Search(instance, groups, begin, run, near=near).improve(run, kicks=kicks)
+    Search(instance, groups, begin, run, near=near).improve(kicks=kicks)
 
 
 def _placed(groups: Groups, x: Ints) -> Placement:
@@ -129,7 +129,7 @@ class Search:
     ----------
     instance, groups : what is solved.
     x : [M] where to begin; closed pairs are replaced by the twin's cheapest open one.
-    run : source of random numbers.
+    run : its random numbers and its limits; every better placement goes to it.
     near : how many servers a twin is moved between.
     rank : [S, M] smaller is nearer, infinite where a twin must not go; by default what the twin
         would add to the servers as they are in x.
@@ -145,7 +145,7 @@ class Search:
         near: int = _NEAR,
         rank: Floats | None = None,
     ) -> None:
-        self._groups = groups
+        self._groups, self._run = groups, run
         self._placement = _placed(groups, x)
         if rank is None:
             rank = np.empty_like(groups.base)
@@ -195,9 +195,9 @@ class Search:
         placement_kernels.load(self._groups, self._placement, x)
 
     def improve(
-        self, run: Run, *, kicks: int, time_s: float = math.inf, heat: float | None = None
+        self, *, kicks: int, time_s: float = math.inf, heat: float | None = None
     ) -> Improvement:
-        """Descend, then kick and descend; every better placement goes to the run.
+        """Descend, then kick and descend.
 
         Parameters
         ----------
@@ -206,6 +206,7 @@ class Search:
         """
         if heat is None:
             heat = _HEAT_SHARED if self._groups.slope.any() else _HEAT
+        run = self._run
         begin, done, quiet, settled = now_s(), 0, 0, False
         best_value = np.array([self.best.excess, self.best.cost])
         best = self.best.x.copy()

@@ -17,7 +17,7 @@ import optkit
 from formulations.channel_choice import balance_mip as balance_mip_module
 from formulations.channel_choice.exact import balance_dp as balance_dp_module
 from formulations.channel_choice.exact import balance_trees
-from formulations.channel_choice.exact.balance_dp import balanced, best_heads
+from formulations.channel_choice.exact.balance_dp import balanced
 from formulations.channel_choice.exact.balance_sets import Hosted, balance_by_set, hosted_services
 from formulations.channel_choice.exact.balance_trees import (
     balance_by_count,
@@ -138,9 +138,9 @@ def test_a_forest_lists_servers_before_their_nearest() -> None:
 
 
 def check(instance: ChannelChoice, channel: Ints) -> bool:
-    """Whether what is best breaks nothing; `best_heads` is as good."""
+    """Whether what is best breaks nothing; `balanced` is as good."""
     best = best_by_enumeration(instance, channel)
-    found = instance.evaluate(np.concatenate([channel, best_heads(instance, channel)]))
+    found = instance.evaluate(np.concatenate([channel, balanced(instance, channel).omega]))
     assert found.rank("maximise")[:2] == best.rank("maximise")[:2]
     assert found.objective == pytest.approx(best.objective, rel=1e-9, abs=1e-9)
     return best.feasible
@@ -148,7 +148,7 @@ def check(instance: ChannelChoice, channel: Ints) -> bool:
 
 @pytest.mark.parametrize("homes", ["random", "turn", "one"])
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_best_heads_agree_with_enumeration(graph: str, homes: str) -> None:
+def test_balanced_agrees_with_enumeration(graph: str, homes: str) -> None:
     feasible = []
     for seed in range(16):
         rng = np.random.default_rng(seed)
@@ -196,7 +196,7 @@ def shared(seed: int, sharing: str, **parameters: Any) -> ChannelChoice:
 def test_many_services_by_count_cost_little() -> None:
     """With 2^120 places of the heads, a search of them would not end."""
     instance = shared(3, "count", services=120)
-    omega = best_heads(instance, np.zeros(120, dtype=np.int64))
+    omega = balanced(instance, np.zeros(120, dtype=np.int64)).omega
     none = np.zeros(240, dtype=np.int64)
     best = np.concatenate([none[:120], omega])
     value = instance.evaluate(best).objective
@@ -212,7 +212,7 @@ def test_many_services_by_work_are_searched_and_say_so(monkeypatch: pytest.Monke
         instance = shared(seed, "work")
         channel = np.zeros(instance.services, dtype=np.int64)
         monkeypatch.setattr(balance_dp_module, "_LARGEST_SET", 16)
-        best = instance.evaluate(np.concatenate([channel, best_heads(instance, channel)]))
+        best = instance.evaluate(np.concatenate([channel, balanced(instance, channel).omega]))
         monkeypatch.setattr(balance_dp_module, "_LARGEST_SET", -1)
         searched = balanced(instance, channel)
         assert searched.searched == instance.services

@@ -12,7 +12,7 @@ from channel_plain import plain_evaluate
 
 import optkit
 from formulations.channel_choice.dynamics import walk
-from formulations.channel_choice.exact.balance_dp import best_heads
+from formulations.channel_choice.exact.balance_dp import balanced
 from formulations.channel_choice.game import channel_game
 from formulations.channel_choice.generate import generate
 from formulations.channel_choice.instance import ChannelChoice
@@ -335,7 +335,7 @@ def test_the_load_balance_is_the_one_of_the_start(seed: int) -> None:
     assert not alone.x[instance.services :].any()
     assert np.array_equal(both.x[: instance.services], alone.x[: instance.services])
     moved = both.x[instance.services :]
-    assert np.array_equal(moved, best_heads(instance, home))
+    assert np.array_equal(moved, balanced(instance, home).omega)
     assert both.details["heads_moved"] == moved.sum()
     assert both.details["trajectory"][0] == pytest.approx(instance.origin)
     assert both.details["trajectory"][-1] == pytest.approx(alone.objective)

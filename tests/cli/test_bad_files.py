@@ -40,6 +40,8 @@ WRONG: list[tuple[Any, ...]] = [
         "models[0].blocks", f"{BLOCK}.param_bytes",
         "tasks.model", "tasks.device", "tasks.slot", "tasks.uplink_rate_bps",
     )),
+    ("devices", {"kappa": [1e-28]}, "missing, and it is required, as is tx_power_w",
+     "devices.speed_hz"),
     ("problem", DROP, "missing, expected one of: block_placement"),
     ("models[0].input_bits", DROP, "missing, and block 0 has no transfer_s"),
     ("models[0].blocks[0].output_bits", DROP, "missing, and the next block has no transfer_s"),

@@ -69,16 +69,14 @@ def held_channels(instance: ChannelChoice, run: Run) -> tuple[Ints, Ints]:
     return x[: instance.services], x[instance.services :]
 
 
-def best_heads(instance: ChannelChoice, channel: NDArray[np.int64]) -> Ints:
-    """The best omega [N] for channels [N] (0 is home)."""
-    return balanced(instance, np.asarray(channel, dtype=np.int64)).omega
-
-
 def balanced(
     instance: ChannelChoice, channel: Ints, *, run: Run | None = None, start: Ints | None = None
 ) -> Balance:
-    """As `best_heads`; local search, where it is needed, begins at `start` [N], which is also
-    what is left where the run stops."""
+    """The best omega [N] for channels [N] (0 is home).
+
+    Local search, where it is needed, begins at `start` [N], which is also what is left where the
+    run stops.
+    """
     held = HeldChannels(instance, channel)
     omega = np.zeros(instance.services, dtype=np.int64) if start is None else start.copy()
     if held.heads.sharing == "count":

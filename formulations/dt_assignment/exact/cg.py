@@ -68,7 +68,7 @@ def cg(instance: TwinAssignment, run: Run) -> None:
         run.found(run.warm_start[0])
     search = Search(instance, groups, first if run.x is None else run.x, run)
     kicks, time_s = _KICKS * instance.twins, _TIME_PART * run.remaining_s
-    best = search.improve(run, kicks=kicks, time_s=time_s).x
+    best = search.improve(kicks=kicks, time_s=time_s).x
     pricer = Pricer(groups, instance.cpu_sharing == "equal")
     goal = Goal(instance, run, pricer.offset, pricer.worst())
     columns, center = start(pricer, best)

@@ -65,7 +65,7 @@ class Proof:
         if self._goal.cut < before and run.x is not None and not run.stopped():
             self._search.restart(run.x)
             kicks = _KICKS * self._instance.twins
-            self._search.improve(run, kicks=kicks, time_s=_SEARCH_S)
+            self._search.improve(kicks=kicks, time_s=_SEARCH_S)
 
     def _dives(self) -> None:
         for number in range(_DIVES):
