@@ -1,12 +1,14 @@
 """Column generation over groups of twins: agreement with enumeration, bounds and ends."""
 
+import math
 import threading
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
 
-from formulations.dt_assignment.exact import branching, cg, group_proof, pricing
+from formulations.dt_assignment.exact import branching, cg, group_proof, listed, pricing
 from formulations.dt_assignment.exact.branching import Branching
 from formulations.dt_assignment.exact.columns import Columns
 from formulations.dt_assignment.exact.cuts import Prices, entries, violated
@@ -14,6 +16,7 @@ from formulations.dt_assignment.exact.diving import dive
 from formulations.dt_assignment.exact.goal import Goal
 from formulations.dt_assignment.exact.group_master import GroupMaster
 from formulations.dt_assignment.exact.group_programme import GroupProgramme
+from formulations.dt_assignment.exact.listed import ListedTree
 from formulations.dt_assignment.exact.pricing import Pricer
 from formulations.dt_assignment.groups import Groups
 from formulations.dt_assignment.instance import TwinAssignment
@@ -21,6 +24,8 @@ from formulations.dt_assignment.search import Search
 from optkit import Stop, generate, solve
 from optkit.run import Run
 
+#: No rounds of cuts.
+NONE = (0, 0.0, 0)
 RULES = ("equal", "proportional", "optimal", "wspt")
 
 
@@ -200,15 +205,22 @@ def opposed(seed: int, twins: int) -> TwinAssignment:
         (GroupProgramme, "solve", 4),
         (Pricer, "close", 0),
         (Branching, "_open", 2),
+        (ListedTree, "_relax", 0),
+        (ListedTree, "_relax", 3),
+        (ListedTree, "_value", 1),
+        (ListedTree, "_open", 1),
     ],
 )
 def test_a_run_that_is_stopped_has_a_bound_that_holds(
     monkeypatch: pytest.MonkeyPatch, owner: type, name: str, calls: int
 ) -> None:
     """Interrupted in the local search, at first prices, in the master and in the tree."""
-    for module, constant in ((group_proof, "_LIST"), (group_proof, "_DIVES"), (cg, "_KICKS")):
+    for module, constant in ((group_proof, "_CHOICE"), (group_proof, "_DIVES"), (cg, "_KICKS")):
         monkeypatch.setattr(module, constant, 0)
+    if owner is not ListedTree:
+        monkeypatch.setattr(group_proof, "_LIST", 0)
     monkeypatch.setattr(group_proof, "_POOR", 0)
+    monkeypatch.setattr(listed, "_ROOT_CUTS", NONE)
     monkeypatch.setattr(branching, "_CUTS", 0)
     instance = opposed(3, twins=10)
     best = solve(instance, "subset_dp").evaluation.objective
@@ -297,13 +309,14 @@ def test_whole_costs_round_the_bound_up() -> None:
     assert result.bound == round(result.bound)
 
 
-@pytest.mark.parametrize("cut_rounds", [0, 2])
+@pytest.mark.parametrize(("cut_rounds", "longest"), [(0, 0), (2, 0), (0, 60), (0, 10**5)])
 def test_branching_agrees_with_the_subset_programme(
-    monkeypatch: pytest.MonkeyPatch, cut_rounds: int
+    monkeypatch: pytest.MonkeyPatch, cut_rounds: int, longest: int
 ) -> None:
-    """Without lists, dives and kicks the proof is left to branching."""
+    """Without dives and kicks the proof is left to branching, by prices and over lists."""
     for module, name, value in (
-        (group_proof, "_LIST", 0),
+        (group_proof, "_CHOICE", 0),
+        (group_proof, "_LIST", longest),
         (group_proof, "_DIVES", 0),
         (group_proof, "_POOR", cut_rounds),
         (branching, "_CUTS", cut_rounds),
@@ -311,33 +324,88 @@ def test_branching_agrees_with_the_subset_programme(
         (cg, "_KICKS", 0),
     ):
         monkeypatch.setattr(module, name, value)
+    assert nodes_of_agreement() > 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"_FIRST": 5, "_ADDED": 2, "_ROOT_CUTS": NONE, "_NODE_CUTS": NONE, "_TRIED": 1},
+        {"_REBUILT_EVERY": 2, "_RECENT": 3, "_DIVE_EVERY": 1, "_ROOT_CUTS": NONE},
+    ],
+)
+def test_a_tree_over_all_groups_agrees_with_the_subset_programme(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    """From prices of 0 and no incumbent; and bounded where only cheaper decisions are listed."""
+    for name, value in settings.items():
+        monkeypatch.setattr(listed, name, value)
     nodes = 0
     for seed in range(40):
-        rng = np.random.default_rng(seed)
-        twins, servers = int(rng.integers(7, 11)), int(rng.integers(3, 5))
-        if seed % 2:
-            load = rng.integers(5, 26, (twins, servers))
-            capacity = load.mean() * twins / servers * rng.uniform(0.9, 1.1, servers)
-            document = {
-                "problem": "dt_assignment",
-                "version": 1,
-                "pair_cost": (60 - load + rng.integers(-10, 11, load.shape)).tolist(),
-                "pair_load": load.tolist(),
-                "server_capacity": capacity.tolist(),
-            }
-            instance = TwinAssignment(document)
-        else:
-            rule = RULES[seed // 2 % 4]
-            instance = generate(
-                "dt_assignment", "small", seed=seed, couplings=f"load,{rule}",
-                twins=twins, servers=servers, load_factor=1.0,
-            )  # fmt: skip
+        instance = crowded(seed)
+        truth = solve(instance, "subset_dp")
+        run, tree = listed_tree(instance, math.inf)
+        tree.solve()
+        nodes += run.details.get("nodes", 0)
+        if truth.status == "infeasible":
+            assert run.proved_infeasible, seed
+            continue
+        best = truth.evaluation.objective
+        assert run.objective == pytest.approx(best), seed
+        assert run.best_bound == pytest.approx(best)
+        short, tree = listed_tree(instance, best - 0.01 * abs(best))
+        tree.solve()
+        assert short.best_bound <= best * (1 + 1e-9)
+        assert short.best_bound >= (best - 0.01 * abs(best)) * (1 - 1e-9)
+    assert nodes > 500
+
+
+def listed_tree(instance: TwinAssignment, reach: float) -> tuple[Run, ListedTree]:
+    """Over the groups of all decisions of cost below `reach`."""
+    run = Run(instance, proves_bound=True)
+    pricer = Pricer(Groups.of(instance), instance.cpu_sharing == "equal")
+    goal = Goal(instance, run, pricer.offset, pricer.worst())
+    priced = pricer.price(Prices.of(np.zeros(pricer.twins)), run)
+    reach = min(reach - pricer.offset, goal.worst)
+    threshold = reach - priced.bound + priced.price
+    groups = pricer.within(priced.prices, threshold, run, limit=10**5, nodes=10**7)
+    return run, ListedTree(groups, reach, priced, goal, run, lambda: None)
+
+
+def crowded(seed: int) -> TwinAssignment:
+    """Three or four full servers and up to ten twins, with measured or modelled costs."""
+    rng = np.random.default_rng(seed)
+    twins, servers = int(rng.integers(7, 11)), int(rng.integers(3, 5))
+    if seed % 2:
+        load = rng.integers(5, 26, (twins, servers))
+        capacity = load.mean() * twins / servers * rng.uniform(0.9, 1.1, servers)
+        document = {
+            "problem": "dt_assignment",
+            "version": 1,
+            "pair_cost": (60 - load + rng.integers(-10, 11, load.shape)).tolist(),
+            "pair_load": load.tolist(),
+            "server_capacity": capacity.tolist(),
+        }
+        return TwinAssignment(document)
+    return generate(
+        "dt_assignment", "small", seed=seed, couplings=f"load,{RULES[seed // 2 % 4]}",
+        twins=twins, servers=servers, load_factor=1.0,
+    )  # fmt: skip
+
+
+def nodes_of_agreement() -> int:
+    """Nodes of 40 proofs by ``cg``, each of which agrees with ``subset_dp``."""
+    nodes = 0
+    for seed in range(40):
+        instance = crowded(seed)
         truth, result = solve(instance, "subset_dp"), solve(instance, "cg")
         assert result.status == truth.status, seed
         if truth.status == "optimal":
             assert result.evaluation.objective == pytest.approx(truth.evaluation.objective)
+            assert result.bound <= truth.evaluation.objective * (1 + 1e-9)
         nodes += result.details.get("nodes", 0)
-    assert nodes > 0
+    return nodes
 
 
 def test_a_dive_leaves_pairs_and_prices_as_they_were() -> None:

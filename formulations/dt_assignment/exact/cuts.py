@@ -76,12 +76,17 @@ class Prices:
 
 def entries(elements: Ints, columns: Columns, twins: int, servers: int) -> sparse.csr_matrix:
     """Entries [K, n] of the groups in cuts: a one where a group has two of the elements."""
+    return entries_of_rows(elements, columns.rows(twins, servers))
+
+
+def entries_of_rows(elements: Ints, rows: sparse.csc_matrix) -> sparse.csr_matrix:
+    """As `entries`, of groups given by their rows [M + S, n]."""
     count = len(elements)
     pick = sparse.csr_matrix(
         (np.ones(elements.size), (np.repeat(np.arange(count), 3), elements.ravel())),
-        shape=(count, twins + servers),
+        shape=(count, rows.shape[0]),
     )
-    both = (pick @ columns.rows(twins, servers)).tocsr()
+    both = (pick @ rows).tocsr()
     both.data = (both.data >= 2).astype(float)
     both.eliminate_zeros()
     return both

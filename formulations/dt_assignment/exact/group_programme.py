@@ -28,6 +28,7 @@ class GroupProgramme:
     twins, servers : M and S.
     unit : typical cost of a twin.
     unplaced : cost of an unplaced twin at first.
+    elements : [K, 3] of cuts to begin with, see ``cuts``.
 
     Attributes
     ----------
@@ -49,14 +50,21 @@ class GroupProgramme:
     _values: Floats
     _recalled: tuple[Columns, Floats] | None
 
-    def __init__(self, twins: int, servers: int, unit: float, unplaced: float) -> None:
+    def __init__(
+        self,
+        twins: int,
+        servers: int,
+        unit: float,
+        unplaced: float,
+        elements: Ints | None = None,
+    ) -> None:
         self._twins, self._servers, self._unit = twins, servers, unit
         self.unplaced = unplaced
         self.value = math.inf
         self.prices = Prices.of(np.zeros(twins))
         self.server_duals = np.zeros(servers)
         self.solved = 0
-        self._build(Columns.empty(), self.prices.elements)
+        self._build(Columns.empty(), self.prices.elements if elements is None else elements)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,7 +96,11 @@ class GroupProgramme:
 
     def restrict(self, is_open: Bools) -> None:
         """Use only the groups whose pairs are all open [S, M]."""
-        upper = np.where(self.columns.fits(is_open), math.inf, 0.0)
+        self.allow(self.columns.fits(is_open))
+
+    def allow(self, allowed: Bools) -> None:
+        """Use only some of the groups [n]."""
+        upper = np.where(allowed, math.inf, 0.0)
         changed = np.flatnonzero(upper != self._upper)
         if len(changed):
             self._master.change_bounds(self._number[changed], 0.0, upper[changed])
@@ -112,20 +124,24 @@ class GroupProgramme:
         self._last_used[cut > 0] = self.solved
         return True
 
+    @property
+    def parts(self) -> Floats:
+        """Of the groups that were there in the last solution."""
+        return self._values[self._number[self._number < len(self._values)]]
+
     def fraction(self) -> tuple[Columns, Floats]:
         """The groups in the last solution, and their parts of it."""
         if self._recalled is not None:
             return self._recalled
-        values = self._values[self._number[self._number < len(self._values)]]
-        used = np.flatnonzero(values > 1e-9)
-        return self.columns.take(used), values[used]
+        used = np.flatnonzero(self.parts > 1e-9)
+        return self.columns.take(used), self.parts[used]
 
     def recall(self, solution: tuple[Columns, Floats]) -> None:
         """Take an earlier `fraction` for that of the last solution."""
         self._recalled = solution
 
     def cut_off(self, *, most: int = 150, least: float = 0.02) -> int:
-        """Add cuts that the last solution breaks; returns how many."""
+        """Add cuts that the last solution breaks, the last of `elements`; returns how many."""
         chosen, part = self.fraction()
         found = violated(chosen, part, self._twins, self._servers, most=most, least=least)
         if len(found):

@@ -6,14 +6,17 @@ from formulations.dt_assignment.exact.branching import Branching
 from formulations.dt_assignment.exact.diving import dive
 from formulations.dt_assignment.exact.goal import Goal
 from formulations.dt_assignment.exact.group_master import GroupMaster
+from formulations.dt_assignment.exact.listed import ListedTree
 from formulations.dt_assignment.exact.selection import choose
 from formulations.dt_assignment.instance import TwinAssignment
 from formulations.dt_assignment.search import Search
 from optkit.run import Run
 
-#: A list of all groups that matter is chosen from at once up to this length; on one server so
-#: many are looked at for it.
-_LIST, _NODES = 1_500, 2_000_000
+#: A list of all groups that matter is chosen from at once up to the first length, and branched on
+#: up to the second; on one server so many are looked at for it.
+_CHOICE, _LIST, _NODES = 1_500, 300_000, 2_000_000
+#: The least part of the gap whose groups are listed where those of all of it are too many.
+_LEAST_SHARE = 0.1
 #: A round of cuts must close such a part of the gap; the bound is poor if two do not.
 _WORTH, _POOR = 0.03, 2
 #: Dives after the cuts, each more random than the last.
@@ -41,6 +44,7 @@ class Proof:
         self._search = search
         self._goal = goal
         self._run: Run = goal.run
+        self._settled = False
 
     def run(self) -> None:
         """Each step until the bound meets the incumbent or the run stops."""
@@ -60,10 +64,15 @@ class Proof:
 
     def _dive(self, spread: float = 0.0) -> None:
         """Dive, and search around what that found."""
-        run, before = self._run, self._goal.cut
-        dive(self._master, self._goal, run, spread)
-        if self._goal.cut < before and run.x is not None and not run.stopped():
-            self._search.restart(run.x)
+        before = self._goal.cut
+        dive(self._master, self._goal, self._run, spread)
+        if self._goal.cut < before:
+            self._improve()
+
+    def _improve(self) -> None:
+        """Search around the incumbent."""
+        if self._run.x is not None and not self._run.stopped():
+            self._search.restart(self._run.x)
             kicks = _KICKS * self._instance.twins
             self._search.improve(kicks=kicks, time_s=_SEARCH_S)
 
@@ -84,18 +93,37 @@ class Proof:
         self._run.note(cut_bound=master.bound + goal.offset)
 
     def _choose(self) -> None:
-        """Close pairs; choose among all groups below the cut where those are few."""
+        """Close pairs; list all groups below the cut, or as near to it as can be, and choose."""
         run, master, goal = self._run, self._master, self._goal
-        assert master.best is not None
-        master.pricer.close(master.best, goal.cut, run)
-        threshold = goal.cut - master.bound + master.best.price
-        listed = master.pricer.within(master.best.prices, threshold, run, limit=_LIST, nodes=_NODES)
-        if listed is not None:
+        priced = master.best
+        assert priced is not None
+        master.pricer.close(priced, goal.cut, run)
+        gap = goal.cut - master.bound
+        share, longer = 1.0, True
+        while share >= _LEAST_SHARE and not run.stopped():
+            reach = min(goal.cut, master.bound + share * gap)
+            listed = master.pricer.within(
+                priced.prices, reach - master.bound + priced.price, run, limit=_LIST, nodes=_NODES
+            )
+            if listed is None:
+                if not longer:
+                    return
+                share *= 0.5
+                continue
             run.note(listed=len(listed))
-            value = choose(listed, master.best, run)
-            if not run.stopped():
-                goal.report(value)
+            if len(listed) <= _CHOICE:
+                value = choose(listed, priced, run)
+                if not run.stopped():
+                    goal.report(min(value, reach))
+            elif not ListedTree(listed, reach, priced, goal, run, self._improve).solve():
+                return
+            if goal.cut <= reach:
+                self._settled = not run.stopped()
+                return
+            share, longer = 2.0 * share, False
 
     def _branch(self) -> None:
+        if self._settled:
+            return
         self._master.programme.restrict(self._master.pricer.is_open)
         Branching(self._master, self._goal, self._run).solve()

@@ -173,7 +173,7 @@ class Pricer:
         price, exact, batches = np.zeros(self.servers), np.ones(self.servers, np.bool_), []
         left = limit
         for s in range(self.servers):
-            if s % _SERVERS == 0 and run.stopped():
+            if run.stopped():
                 return None
             batch = self._scan(
                 prices, np.array([s]), threshold, 0, nodes, price, exact, left,
