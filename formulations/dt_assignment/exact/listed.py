@@ -31,12 +31,12 @@ _FIRST, _ADDED = 1500, 150
 #: Reduced costs are judged in parts of the typical cost of a twin.
 _SMALL = 1e-9
 #: Cuts in a round, what it must close of the gap, and how many rounds may not.
-_ROOT_CUTS, _NODE_CUTS = (100, 0.01, 3), (40, 0.05, 1)
+_ROOT_CUTS, _NODE_CUTS = (100, 0.01, 3), (20, 0.05, 1)
 #: Pairs of rows that are tried before a branch.
 _TRIED = 3
 #: Every so many nodes the linear programme is rebuilt from what its last solutions used, and every
 #: so many end with a dive.
-_REBUILT_EVERY, _RECENT, _DIVE_EVERY = 8, 60, 10
+_REBUILT_EVERY, _RECENT, _DIVE_EVERY = 5, 60, 10
 #: Groups with such a part are fixed together in a dive.
 _SURE = 0.85
 
