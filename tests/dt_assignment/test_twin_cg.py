@@ -165,7 +165,7 @@ def test_cuts_are_broken_by_a_fraction_and_by_no_whole_choice() -> None:
     half = np.full(6, 0.5)
     found = violated(columns, half, 5, 4, most=20, least=0.1)
     assert [0, 1, 2] in found.tolist()
-    matrix = entries(found, columns, 5, 4).toarray()
+    matrix = entries(found, columns.rows(5, 4)).toarray()
     assert (matrix @ half > 1.1).all()
     rows = columns.rows(5, 4).toarray()
     for choice in np.ndindex(*[2] * 6):

@@ -78,6 +78,12 @@ class Columns:
         closed = ~is_open[self.server[owner], self.twins]
         return np.asarray(np.bincount(owner, weights=closed, minlength=len(self)) == 0)
 
+    def placed(self, twins: int) -> Ints:
+        """[M] the server of each twin; -1 where no group has it, the last of several groups."""
+        x = np.full(twins, -1)
+        x[self.twins] = self.server[self.owner]
+        return x
+
     def keys(self) -> list[bytes]:
         """What tells two groups apart, whatever the order of their twins."""
         order = np.lexsort((self.twins, self.owner))

@@ -56,8 +56,8 @@ class Prices:
         paid = -columns.sums(self.twin)
         used = self.cut > 0
         if used.any():
-            rows = entries(self.elements[used], columns, len(self.twin), servers)
-            paid += rows.T @ self.cut[used]
+            rows = columns.rows(len(self.twin), servers)
+            paid += entries(self.elements[used], rows).T @ self.cut[used]
         return paid
 
     def compiled(self) -> tuple[tuple[Ints, Ints, Floats], Ints]:
@@ -74,13 +74,8 @@ class Prices:
         return (first, number[np.argsort(member, kind="stable")], self.cut[used]), server
 
 
-def entries(elements: Ints, columns: Columns, twins: int, servers: int) -> sparse.csr_matrix:
-    """Entries [K, n] of the groups in cuts: a one where a group has two of the elements."""
-    return entries_of_rows(elements, columns.rows(twins, servers))
-
-
-def entries_of_rows(elements: Ints, rows: sparse.csc_matrix) -> sparse.csr_matrix:
-    """As `entries`, of groups given by their rows [M + S, n]."""
+def entries(elements: Ints, rows: sparse.csc_matrix) -> sparse.csr_matrix:
+    """Entries [K, n] in cuts, of groups by their rows [M + S, n]: a one where two elements are."""
     count = len(elements)
     pick = sparse.csr_matrix(
         (np.ones(elements.size), (np.repeat(np.arange(count), 3), elements.ravel())),

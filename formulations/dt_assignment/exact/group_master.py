@@ -171,9 +171,7 @@ class GroupMaster:
 
     def compact(self, priced: Priced, recent: int) -> None:
         """Drop groups that no decision below the cut has, and cuts that were long without use."""
-        columns = self.programme.columns
-        above = columns.cost + priced.prices.paid(columns, self.pricer.servers)
-        above -= priced.price[columns.server]
+        above = priced.above(self.programme.columns)
         kept = self.programme.rebuild(above <= self._goal.cut - priced.bound, recent)
         center = self._center
         cut = np.zeros(len(kept))

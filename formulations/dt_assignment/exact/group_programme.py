@@ -133,8 +133,9 @@ class GroupProgramme:
         """The groups in the last solution, and their parts of it."""
         if self._recalled is not None:
             return self._recalled
-        used = np.flatnonzero(self.parts > 1e-9)
-        return self.columns.take(used), self.parts[used]
+        parts = self.parts
+        used = np.flatnonzero(parts > 1e-9)
+        return self.columns.take(used), parts[used]
 
     def recall(self, solution: tuple[Columns, Floats]) -> None:
         """Take an earlier `fraction` for that of the last solution."""
@@ -146,7 +147,7 @@ class GroupProgramme:
         found = violated(chosen, part, self._twins, self._servers, most=most, least=least)
         if len(found):
             matrix = sparse.lil_matrix((len(found), self.shape[1]))
-            matrix[:, self._number] = entries(found, self.columns, self._twins, self._servers)
+            matrix[:, self._number] = entries(found, self.columns.rows(self._twins, self._servers))
             self._master.add_rows(np.full(len(found), -np.inf), np.ones(len(found)), matrix)
             self._elements = np.vstack([self._elements, found])
             self._last_used = np.append(self._last_used, np.full(len(found), self.solved))
@@ -192,8 +193,7 @@ class GroupProgramme:
     def _insert(self, columns: Columns) -> None:
         rows = columns.rows(self._twins, self._servers)
         if len(self._elements):
-            cut = entries(self._elements, columns, self._twins, self._servers)
-            rows = sparse.vstack([rows, cut])
+            rows = sparse.vstack([rows, entries(self._elements, rows)])
         number = np.array(self._master.add_columns(columns.cost, rows))
         self._batches.append(columns)
         self._number = np.append(self._number, number)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from formulations.dt_assignment.exact.columns import Columns
-from formulations.dt_assignment.exact.cuts import entries_of_rows
+from formulations.dt_assignment.exact.cuts import entries
 from formulations.dt_assignment.exact.goal import Goal
 from formulations.dt_assignment.exact.group_programme import GroupProgramme
 from formulations.dt_assignment.exact.pricing import Priced
@@ -96,8 +96,6 @@ class ListedTree:
         self._columns = listed
         self._plain = listed.rows(self._twins, self._servers)
         self._by_row = self._plain.tocsr()
-        reduced = listed.cost + priced.prices.paid(listed, self._servers)
-        reduced -= priced.price[listed.server]
         elements = priced.prices.elements[priced.prices.cut > 0]
         unplaced = 2.0 * max(goal.cut, 0.0) + self._unit
         self._programme = GroupProgramme(self._twins, self._servers, self._unit, unplaced, elements)
@@ -106,7 +104,7 @@ class ListedTree:
         self._nodes = 0
         self._next: Node | None = None
         self._left = math.inf  # least bound of what was left out
-        self._rebuild(np.argsort(reduced, kind="stable")[:_FIRST])
+        self._rebuild(np.argsort(priced.above(listed), kind="stable")[:_FIRST])
 
     @property
     def _cut(self) -> float:
@@ -203,9 +201,11 @@ class ListedTree:
             worthy = np.flatnonzero(reduced < -_SMALL * self._unit)
             best = worthy[np.argsort(reduced[worthy], kind="stable")[:_ADDED]]
             if self._add(numbers[best]) == 0:
-                used = np.flatnonzero(programme.parts > 1e-9)
-                self._last_used[self._inside[used]] = programme.solved
-                return Relaxed(bound, kept, self._inside[used], programme.parts[used])
+                parts = programme.parts
+                inside = np.flatnonzero(parts > 1e-9)
+                used = self._inside[inside]
+                self._last_used[used] = programme.solved
+                return Relaxed(bound, kept, used, parts[inside])
         return None
 
     def _value(self, numbers: Ints) -> float:
@@ -256,10 +256,7 @@ class ListedTree:
 
     def _decide(self, relaxed: Relaxed) -> None:
         """Report the decision of a whole solution."""
-        x = np.full(self._twins, -1)
-        for number in relaxed.used[relaxed.part > 0.5]:
-            group = self._columns.take(np.array([number]))
-            x[group.twins] = group.server[0]
+        x = self._columns.take(relaxed.used[relaxed.part > 0.5]).placed(self._twins)
         before = self._goal.cut
         if (x >= 0).all():
             self._run.found(x)
@@ -284,7 +281,7 @@ class ListedTree:
         """Add cuts that the last solution breaks; returns how many."""
         count = self._programme.cut_off(most=most)
         if count:
-            fresh = entries_of_rows(self._programme.elements[-count:], self._plain)
+            fresh = entries(self._programme.elements[-count:], self._plain)
             self._rows = sparse.vstack([self._rows, fresh], format="csc")
         return count
 
@@ -297,7 +294,7 @@ class ListedTree:
         """Start the linear programme anew with some groups, and the cuts used of late."""
         programme = self._programme
         programme.rebuild(np.zeros(len(programme.columns), dtype=np.bool_), _RECENT)
-        cuts = entries_of_rows(programme.elements, self._plain)
+        cuts = entries(programme.elements, self._plain)
         self._rows = sparse.vstack([self._plain, cuts], format="csc")
         self._inside = np.zeros(0, dtype=np.int64)
         self._add(numbers)

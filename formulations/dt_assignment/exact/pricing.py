@@ -118,6 +118,11 @@ class Priced:
     columns: Columns
     exact: bool
 
+    def above(self, columns: Columns) -> Floats:
+        """[n] what a choice of each group costs above the bound, at these prices."""
+        paid = self.prices.paid(columns, len(self.price))
+        return columns.cost + paid - self.price[columns.server]
+
 
 class Pricer:
     """Prices the groups of an instance over the pairs that are open.

@@ -40,14 +40,14 @@ def choose(columns: Columns, priced: Priced, run: Run) -> float:
     """
     prices, price = priced.prices, priced.price
     twins, servers, count = len(prices.twin), len(price), len(columns)
-    above = columns.cost + prices.paid(columns, servers) - price[columns.server]
+    above = priced.above(columns)
     above[above < _NOTHING * float(np.abs(price).max(initial=0.0))] = 0.0
     rows = columns.rows(twins, servers)
     cost = [above, -price]
     used = prices.cut > 0
     cuts = int(used.sum())
     if cuts:  # what a cut leaves unused, its price pays back
-        rows = sparse.vstack([rows, entries(prices.elements[used], columns, twins, servers)])
+        rows = sparse.vstack([rows, entries(prices.elements[used], rows)])
         cost.append(prices.cut[used])
     slack = [sparse.eye(twins + servers + cuts, servers + cuts, k=-twins)]
     matrix = sparse.hstack([rows, *slack], format="csc")
@@ -65,12 +65,9 @@ def choose(columns: Columns, priced: Priced, run: Run) -> float:
     if start is not None:
         unused = 1.0 - model.matrix[twins + servers :, : count + servers] @ start
         start = np.concatenate([start, unused])
-    owner = columns.owner
 
     def decode(values: Floats) -> tuple[Ints, dict[str, Any]] | None:
-        used = values[:count][owner] > 0.5
-        x = np.full(twins, -1)
-        x[columns.twins[used]] = columns.server[owner[used]]
+        x = columns.take(values[:count] > 0.5).placed(twins)
         return (x, {}) if (x >= 0).all() else None
 
     solution = solve_model(model, run, bound_of=None, decode=decode, start=start)
